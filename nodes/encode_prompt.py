@@ -1,0 +1,77 @@
+"""Encode Prompt: text → CLIP embedding."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..ffclip_core.errors import InputError
+from .chunking import run_in_chunks
+from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire
+
+if TYPE_CHECKING:
+    from ..ffclip_core.text_encoder import TextEncoder
+
+
+class EncodePrompt(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FFCLIPEncodePrompt",
+            display_name="Encode Prompt",
+            category=CATEGORY,
+            description="Turns each line of text into an embedding that Semantic Modulate edits by.",
+            inputs=[
+                TextEncoderWire.Input("text_encoder", tooltip="From Load FFCLIP Models."),
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default="Purple hair",
+                    tooltip="What the picture should show, such as: Purple hair. One prompt per line: several lines "
+                    "give several edits. Blank lines are skipped; beyond 77 tokens the end of a line is cut off.",
+                ),
+            ],
+            outputs=[
+                EmbeddingWire.Output(
+                    display_name="embedding", tooltip="One embedding per prompt, for Semantic Modulate."
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, text_encoder: ModelPart[TextEncoder], text: str) -> io.NodeOutput:
+        network = text_encoder.network
+        prompts = tuple(line.strip() for line in text.splitlines() if line.strip())
+        if not prompts:
+            raise InputError("The prompt is empty: write what the picture should show, such as 'Purple hair'.")
+        cut = [prompt for prompt in prompts if network.is_truncated(prompt)]
+        if cut:
+            _tell_user(
+                cls.hidden.unique_id if cls.hidden else None,
+                f"The end was cut off, only {network.context_length} tokens are read: {cut[0][:60]}…"
+                + (f" (and {len(cut) - 1} more)" if len(cut) > 1 else ""),
+            )
+        home = comfy.model_management.intermediate_device()
+
+        def encode(piece: slice) -> torch.Tensor:
+            return network.encode(list(prompts[piece])).to(home, torch.float32)
+
+        area = network.context_length * network.embed_dim
+        e = torch.cat(run_in_chunks(text_encoder, len(prompts), area, encode))
+        return io.NodeOutput(Embedding(e=e, prompts=prompts, family=network.family))
+
+
+def _tell_user(node_id: str | None, message: str) -> None:
+    """Show a message on the node, and in the log."""
+    logging.warning("FFCLIP: %s", message)
+    # Imported late: the server exists only while ComfyUI serves.
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if server is not None and node_id is not None:
+        server.send_progress_text(message, node_id)

@@ -1,0 +1,59 @@
+"""Invert Image: picture → W+ code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..ffclip_core.pictures import prepare
+from .chunking import run_in_chunks
+from .wires import CATEGORY, EncoderWire, Latent, LatentWire, ModelPart
+
+if TYPE_CHECKING:
+    from ..ffclip_core.encoder import Encoder
+
+
+class InvertImage(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FFCLIPInvertImage",
+            display_name="Invert Image",
+            category=CATEGORY,
+            description="Finds the latent code from which the generator draws this picture again. "
+            "The encoder knows one kind of picture; the embedded one knows portrait avatars.",
+            inputs=[
+                EncoderWire.Input("encoder", tooltip="From Load FFCLIP Models."),
+                io.Image.Input("image", tooltip="One picture or a batch of them. Transparent parts are laid on white."),
+                io.Combo.Input(
+                    "fit",
+                    options=["crop", "letterbox"],
+                    default="crop",
+                    tooltip="For a picture of another shape than the encoder takes. crop cuts the sides off and keeps "
+                    "the middle; letterbox keeps all of it and adds white bars. Nothing is ever squashed.",
+                ),
+            ],
+            outputs=[
+                LatentWire.Output(
+                    display_name="latent",
+                    tooltip="One latent code per picture, for Semantic Modulate or, to see the inversion itself, "
+                    "for StyleGAN Synthesize.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, encoder: ModelPart[Encoder], image: torch.Tensor, fit: str) -> io.NodeOutput:
+        network = encoder.network
+        height, width = network.input_size
+        home = comfy.model_management.intermediate_device()
+
+        def invert(piece: slice) -> torch.Tensor:
+            x = prepare(image[piece], size=(height, width), fit=fit)
+            return network(x.to(encoder.load_device, encoder.dtype)).to(home, torch.float32)
+
+        w = torch.cat(run_in_chunks(encoder, len(image), height * width, invert))
+        return io.NodeOutput(Latent(w=w, unedited=w, family=network.family))

@@ -1,0 +1,116 @@
+"""Load FFCLIP Models: the four parts of a model family, each on a wire of its own."""
+
+from __future__ import annotations
+
+import logging
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..ffclip_core import load_encoder, load_generator, load_modulator, load_text_encoder
+from ..ffclip_core.editing import check_family
+from ..ffclip_core.errors import CheckpointError
+from . import model_files
+from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
+
+PRECISIONS = ["float32", "float16"]
+
+
+class LoadModels(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        def file_input(part: str, tooltip: str) -> io.Combo.Input:
+            options = model_files.choices(part)
+            return io.Combo.Input(part, options=options, default=model_files.EMBEDDED_CHOICE, tooltip=tooltip)
+
+        return io.Schema(
+            node_id="FFCLIPLoadModels",
+            display_name="Load FFCLIP Models",
+            category=CATEGORY,
+            description="Loads the four parts of an FFCLIP model family. The default is the embedded avatar family, "
+            "which needs no download. Files go into models/ffclip; the parts must be of one family.",
+            inputs=[
+                file_input(
+                    "encoder",
+                    "The e4e encoder, which finds the latent code of a picture. Lists models/ffclip and models/e4e.",
+                ),
+                file_input("text_encoder", "The CLIP text encoder, which reads the prompt. Lists models/ffclip."),
+                file_input(
+                    "modulator",
+                    "The semantic modulation blocks, which turn a prompt into a change of the latent code. "
+                    "Lists models/ffclip.",
+                ),
+                file_input(
+                    "generator",
+                    "The StyleGAN2 generator, which draws the picture. Lists models/ffclip and models/stylegan.",
+                ),
+                io.Combo.Input(
+                    "precision",
+                    options=PRECISIONS,
+                    default="float32",
+                    tooltip="float16 halves the GPU memory of encoder and generator at a small loss of exactness. "
+                    "The text encoder stays in float32, the modulator always computes in float64, and on a CPU "
+                    "everything stays in float32.",
+                ),
+            ],
+            outputs=[
+                EncoderWire.Output(display_name="encoder", tooltip="For Invert Image."),
+                TextEncoderWire.Output(display_name="text_encoder", tooltip="For Encode Prompt."),
+                ModulatorWire.Output(display_name="modulator", tooltip="For Semantic Modulate."),
+                GeneratorWire.Output(display_name="generator", tooltip="For StyleGAN Synthesize."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(
+        cls,
+        encoder: str | None,
+        text_encoder: str | None,
+        modulator: str | None,
+        generator: str | None,
+        precision: str | None,
+    ) -> list[tuple[int, int] | None]:
+        """A file that was replaced on disk is loaded again."""
+        parts = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
+        return [_file_stamp(part, choice) for part, choice in parts.items()]
+
+    @classmethod
+    def execute(cls, encoder: str, text_encoder: str, modulator: str, generator: str, precision: str) -> io.NodeOutput:
+        encoder_network = load_encoder(model_files.find("encoder", encoder))
+        text_network = load_text_encoder(model_files.find("text_encoder", text_encoder))
+        modulator_network = load_modulator(model_files.find("modulator", modulator))
+        generator_network = load_generator(model_files.find("generator", generator))
+        check_family(
+            encoder=encoder_network,
+            text_encoder=text_network,
+            modulator=modulator_network,
+            generator=generator_network,
+        )
+
+        device = comfy.model_management.get_torch_device()
+        if precision == "float16":
+            if device.type == "cpu":
+                logging.info("FFCLIP: there is no GPU, so the models stay in float32.")
+            else:
+                encoder_network.half()
+                generator_network.half()
+        # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
+        modulator_device = device if device.type == "cuda" else torch.device("cpu")
+        return io.NodeOutput(
+            ModelPart.managed(encoder_network, device),
+            ModelPart.managed(text_network, device),
+            ModelPart.managed(modulator_network, modulator_device),
+            ModelPart.managed(generator_network, device),
+        )
+
+
+def _file_stamp(part: str, choice: str | None) -> tuple[int, int] | None:
+    """Time of change and size of a chosen file; None where it is missing or comes from a connected node."""
+    if choice is None:
+        return None
+    try:
+        status = model_files.find(part, choice).stat()
+    except (CheckpointError, OSError):
+        return None
+    return status.st_mtime_ns, status.st_size

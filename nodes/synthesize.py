@@ -1,0 +1,79 @@
+"""StyleGAN Synthesize: W+ code → picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..ffclip_core.editing import check_family
+from ..ffclip_core.pictures import to_images
+from .chunking import run_in_chunks
+from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart
+
+if TYPE_CHECKING:
+    from ..ffclip_core.generator import Generator
+
+REDUCTION = {"full": 1, "half": 2, "quarter": 4}
+# Leaves room above for the seeds of a batch's later pictures, seed + 1, seed + 2, … within 64 bits.
+LARGEST_SEED = 2**63 - 1
+
+
+class Synthesize(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FFCLIPSynthesize",
+            display_name="StyleGAN Synthesize",
+            category=CATEGORY,
+            description="Draws the picture of a latent code with the StyleGAN2 generator.",
+            inputs=[
+                GeneratorWire.Input("generator", tooltip="From Load FFCLIP Models."),
+                LatentWire.Input(
+                    "latent", tooltip="From Semantic Modulate, or from Invert Image for the plain inversion."
+                ),
+                io.Combo.Input(
+                    "noise",
+                    options=["const", "random", "none"],
+                    default="const",
+                    tooltip="StyleGAN2's noise draws the smallest details. const is the noise stored with the model: "
+                    "before and after differ by the edit alone. random depends on the seed. none is the smoothest.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=LARGEST_SEED,
+                    control_after_generate=True,
+                    tooltip="For random noise: the same seed gives the same picture. Has no effect otherwise.",
+                ),
+                io.Combo.Input(
+                    "output_size",
+                    options=list(REDUCTION),
+                    default="full",
+                    tooltip="half and quarter stop the generator early: a quick, rougher preview.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="One picture per latent code.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, generator: ModelPart[Generator], latent: Latent, noise: str, seed: int, output_size: str
+    ) -> io.NodeOutput:
+        network = generator.network
+        # The latent stands here for the encoder that made it: it has the same shape and family.
+        check_family(encoder=latent, generator=network)
+        resolution = network.size // REDUCTION[output_size]
+        home = comfy.model_management.intermediate_device()
+
+        def synthesize(piece: slice) -> torch.Tensor:
+            w = latent.w[piece].to(generator.load_device, generator.dtype)
+            # The generator gives the batch's i-th picture the noise of seed + i, so chunks don't show in the result.
+            x = network(w, noise=noise, seed=seed % LARGEST_SEED + piece.start, resolution=resolution)
+            return to_images(x).to(home)
+
+        images = torch.cat(run_in_chunks(generator, len(latent.w), resolution**2, synthesize))
+        return io.NodeOutput(images)

@@ -1,0 +1,89 @@
+"""What travels on the FFCLIP wires.
+
+FFCLIP_ENCODER, FFCLIP_TEXT_ENCODER, FFCLIP_MODULATOR and FFCLIP_GENERATOR carry a ModelPart: one network and the
+patcher by which ComfyUI moves just that network to the GPU and back. FFCLIP_LATENT carries a Latent, FFCLIP_EMBEDDING
+an Embedding. All are frozen: cached results of one node are shared by everything connected to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import comfy.model_management
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+
+CATEGORY = "FFCLIP"
+
+EncoderWire = io.Custom("FFCLIP_ENCODER")
+TextEncoderWire = io.Custom("FFCLIP_TEXT_ENCODER")
+ModulatorWire = io.Custom("FFCLIP_MODULATOR")
+GeneratorWire = io.Custom("FFCLIP_GENERATOR")
+LatentWire = io.Custom("FFCLIP_LATENT")
+EmbeddingWire = io.Custom("FFCLIP_EMBEDDING")
+
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPart(Generic[Network]):
+    """One network of a model family and its own patcher (the patcher is kept alive only by this value)."""
+
+    network: Network
+    patcher: ModelPatcher
+
+    @classmethod
+    def managed(cls, network: Network, load_device: torch.device) -> ModelPart[Network]:
+        """Put a network under ComfyUI's memory management: idle in main memory, at work on load_device."""
+        network = network.eval().requires_grad_(False)
+        offload_device = comfy.model_management.unet_offload_device()
+        return cls(network, ModelPatcher(network, load_device=load_device, offload_device=offload_device))
+
+    @property
+    def load_device(self) -> torch.device:
+        return self.patcher.load_device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """W+ codes of a batch of pictures, [N, L, D] float32 on the intermediate device.
+
+    unedited holds the inversions that w came from, row by row; the two are equal until an edit.
+    family is that of the encoder, None where the file did not say.
+    """
+
+    w: torch.Tensor
+    unedited: torch.Tensor
+    family: str | None
+
+    @property
+    def num_layers(self) -> int:
+        return self.w.shape[1]
+
+    @property
+    def latent_dim(self) -> int:
+        return self.w.shape[2]
+
+    @property
+    def size(self) -> int:
+        """Side in px of the pictures a generator makes from this many layers: L = 2 log2(size) - 2."""
+        return 2 ** (self.num_layers // 2 + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Text embeddings [P, D] float32 on the intermediate device, not normalised, and the prompts they stand for."""
+
+    e: torch.Tensor
+    prompts: tuple[str, ...]
+    family: str | None
+
+    @property
+    def embed_dim(self) -> int:
+        return self.e.shape[1]

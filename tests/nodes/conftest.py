@@ -1,0 +1,52 @@
+"""Node tests run against a real ComfyUI source tree, without a server.
+
+``python run.py test`` names the tree in FFCLIP_COMFYUI; without it these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def comfyui() -> Path:
+    """Folder of a ComfyUI whose modules can be imported from here on, set to the CPU."""
+    folder = os.environ.get("FFCLIP_COMFYUI")
+    if not folder:
+        pytest.skip("FFCLIP_COMFYUI names no ComfyUI source folder (python run.py test sets it)")
+    sys.path.insert(0, folder)
+    from comfy.cli_args import args
+
+    args.cpu = True
+    # ComfyUI's main.py imports it this early too: its nodes.py later puts a folder with another `utils` on the path.
+    import utils.extra_config  # noqa: F401
+
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def nodes(comfyui: Path) -> dict:
+    """The pack's node classes by id, got the way ComfyUI gets them."""
+    import ffclip
+
+    async def load() -> list:
+        return await (await ffclip.comfy_entrypoint()).get_node_list()
+
+    return {node.GET_SCHEMA().node_id: node for node in asyncio.run(load())}
+
+
+@pytest.fixture
+def run(nodes: dict):  # noqa: ANN201
+    """Execute a node as ComfyUI does, in inference mode: run("FFCLIPInvertImage", encoder=…, …) → its outputs."""
+
+    def execute(node_id: str, **inputs: object) -> tuple:
+        with torch.inference_mode():
+            return nodes[node_id].EXECUTE_NORMALIZED(**inputs).result
+
+    return execute

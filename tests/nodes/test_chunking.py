@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def part(nodes: dict):  # noqa: ANN201
+    from ffclip.nodes.wires import ModelPart
+
+    return ModelPart.managed(torch.nn.Linear(1, 1), torch.device("cpu"))
+
+
+@pytest.fixture
+def progress(comfyui: object):  # noqa: ANN201
+    """Values of the progress bar; restores ComfyUI's hook afterwards."""
+    import comfy.utils
+
+    values: list[tuple[int, int]] = []
+    before = comfy.utils.PROGRESS_BAR_HOOK
+    comfy.utils.set_progress_bar_global_hook(lambda value, total, preview, node_id=None: values.append((value, total)))
+    yield values
+    comfy.utils.set_progress_bar_global_hook(before)
+
+
+def test_a_long_batch_runs_in_small_chunks_in_order(part, progress) -> None:  # noqa: ANN001
+    from ffclip.nodes.chunking import run_in_chunks
+
+    pieces = run_in_chunks(part, 10, 64**2, lambda piece: (piece.start, piece.stop))
+    assert pieces == [(0, 4), (4, 8), (8, 10)]
+    assert progress == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_large_pictures_run_one_at_a_time(part) -> None:  # noqa: ANN001
+    from ffclip.nodes.chunking import run_in_chunks
+
+    assert run_in_chunks(part, 3, 1024**2, lambda piece: piece.stop - piece.start) == [1, 1, 1]
+
+
+def test_out_of_memory_halves_the_chunk_and_loses_nothing(part, progress) -> None:  # noqa: ANN001
+    import comfy.model_management
+    from ffclip.nodes.chunking import run_in_chunks
+
+    tried = []
+
+    def forward(piece: slice) -> list[int]:
+        count = piece.stop - piece.start
+        tried.append(count)
+        if count > 1:
+            raise comfy.model_management.OOM_EXCEPTION("out of memory")
+        return list(range(piece.start, piece.stop))
+
+    assert sum(run_in_chunks(part, 5, 64**2, forward), []) == [0, 1, 2, 3, 4]
+    assert tried == [4, 2, 1, 1, 1, 1, 1]
+    assert progress[-1] == (5, 5)
+
+
+def test_when_not_even_one_picture_fits_the_user_is_told(part) -> None:  # noqa: ANN001
+    import comfy.model_management
+    from ffclip.ffclip_core.errors import FFCLIPError
+    from ffclip.nodes.chunking import run_in_chunks
+
+    def forward(piece: slice) -> None:
+        raise comfy.model_management.OOM_EXCEPTION("out of memory")
+
+    with pytest.raises(FFCLIPError, match="Not even one picture fits in the memory of cpu: choose a smaller"):
+        run_in_chunks(part, 4, 64**2, forward)
+
+
+def test_an_interrupt_stops_between_two_chunks(part, comfyui) -> None:  # noqa: ANN001
+    import comfy.model_management
+    import comfy.utils
+    from ffclip.nodes.chunking import run_in_chunks
+
+    done = []
+
+    def forward(piece: slice) -> None:
+        done.append(piece.stop)
+        if piece.stop == 8:
+            comfy.model_management.interrupt_current_processing()
+
+    def hook(value: int, total: int, preview: object, node_id: object = None) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+
+    before = comfy.utils.PROGRESS_BAR_HOOK
+    comfy.utils.set_progress_bar_global_hook(hook)  # what ComfyUI's server sets
+    try:
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            run_in_chunks(part, 100, 64**2, forward)
+    finally:
+        comfy.utils.set_progress_bar_global_hook(before)
+    assert done == [4, 8]
+
+
+def test_an_empty_batch_is_refused(part) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import InputError
+    from ffclip.nodes.chunking import run_in_chunks
+
+    with pytest.raises(InputError, match="batch is empty"):
+        run_in_chunks(part, 0, 64**2, lambda piece: piece)
+
+
+def test_every_chunk_has_its_network_loaded_whole(part, monkeypatch) -> None:  # noqa: ANN001
+    import comfy.model_management
+    from ffclip.nodes.chunking import run_in_chunks
+
+    asked = []
+    real = comfy.model_management.load_models_gpu
+
+    def load(models: list, **options: object) -> None:
+        asked.append((models, options["force_full_load"]))
+        real(models, **options)
+
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", load)
+    run_in_chunks(part, 6, 64**2, lambda piece: None)
+    assert asked == [([part.patcher], True)] * 2

@@ -1,0 +1,244 @@
+"""The nodes one after the other, on the embedded models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+EMBEDDED = "avatars (embedded)"
+
+
+@pytest.fixture(scope="module")
+def parts(nodes: dict) -> SimpleNamespace:
+    with torch.inference_mode():
+        loaded = nodes["FFCLIPLoadModels"].execute(EMBEDDED, EMBEDDED, EMBEDDED, EMBEDDED, "float32").result
+    return SimpleNamespace(encoder=loaded[0], text_encoder=loaded[1], modulator=loaded[2], generator=loaded[3])
+
+
+@pytest.fixture(scope="module")
+def sample(nodes: dict) -> torch.Tensor:
+    node = nodes["FFCLIPSamplePicture"]
+    return node.execute(node.GET_SCHEMA().inputs[0].options[0]).result[0]
+
+
+@pytest.fixture
+def chain(run: Callable, parts: SimpleNamespace):  # noqa: ANN201
+    """Shorthands for the nodes with their defaults: invert, encode, modulate, synthesize."""
+
+    def invert(image: torch.Tensor, fit: str = "crop"):  # noqa: ANN202
+        return run("FFCLIPInvertImage", encoder=parts.encoder, image=image, fit=fit)[0]
+
+    def encode(text: str):  # noqa: ANN202
+        return run("FFCLIPEncodePrompt", text_encoder=parts.text_encoder, text=text)[0]
+
+    def modulate(latent, embedding, strength: float = 1.0, gates=(1.0, 1.0, 1.0), batching: str = "pair"):  # noqa: ANN001, ANN202
+        coarse, medium, fine = gates
+        return run(
+            "FFCLIPSemanticModulate",
+            modulator=parts.modulator, latent=latent, embedding=embedding, strength=strength,
+            coarse=coarse, medium=medium, fine=fine, batching=batching,
+        )  # fmt: skip
+
+    def synthesize(latent, noise: str = "const", seed: int = 0, output_size: str = "full") -> torch.Tensor:  # noqa: ANN001
+        return run(
+            "FFCLIPSynthesize",
+            generator=parts.generator, latent=latent, noise=noise, seed=seed, output_size=output_size,
+        )[0]  # fmt: skip
+
+    return SimpleNamespace(invert=invert, encode=encode, modulate=modulate, synthesize=synthesize)
+
+
+def repeated(sample: torch.Tensor, count: int) -> torch.Tensor:
+    """count different pictures: the sample, ever darker."""
+    return torch.cat([sample * (1 - 0.1 * i) for i in range(count)])
+
+
+def test_a_sample_picture_is_an_image_batch_of_one(sample: torch.Tensor) -> None:
+    assert sample.shape == (1, 256, 256, 3)
+    assert sample.dtype == torch.float32
+    assert 0 <= sample.min() < sample.max() <= 1
+
+
+def test_an_unknown_sample_is_refused_with_the_names_there_are(run: Callable, nodes: dict) -> None:
+    from ffclip.ffclip_core.errors import InputError
+
+    first = nodes["FFCLIPSamplePicture"].GET_SCHEMA().inputs[0].options[0]
+    with pytest.raises(InputError, match=f"no sample picture '../{first}': choose one of .*{first}"):
+        run("FFCLIPSamplePicture", name=f"../{first}")
+
+
+def test_a_prompt_changes_the_picture_and_keeps_the_inversion(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(sample)
+    edited, alignment = chain.modulate(latent, chain.encode("Purple hair"))
+    before, after = chain.synthesize(latent), chain.synthesize(edited)
+    assert before.shape == after.shape == (1, latent.size, latent.size, 3)
+    assert 0 <= after.min() and after.max() <= 1
+    assert not torch.equal(before, after)
+    assert torch.equal(edited.unedited, latent.w)
+    assert alignment.shape[0] == 1 and alignment.shape[3] == 3
+
+
+def test_strength_0_is_the_inversion_bit_for_bit(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(sample)
+    edited, _ = chain.modulate(latent, chain.encode("Purple hair"), strength=0.0)
+    assert torch.equal(edited.w, latent.w)
+    assert torch.equal(chain.synthesize(edited), chain.synthesize(latent))
+
+
+def test_strength_scales_the_edit_in_both_directions(chain, sample) -> None:  # noqa: ANN001
+    latent, embedding = chain.invert(sample), chain.encode("Purple hair")
+    once = chain.modulate(latent, embedding)[0].w - latent.w
+    back = chain.modulate(latent, embedding, strength=-2.0)[0].w - latent.w
+    torch.testing.assert_close(back, -2 * once, rtol=1e-4, atol=1e-4)
+
+
+def test_gates_close_their_layers(chain, sample) -> None:  # noqa: ANN001
+    latent, embedding = chain.invert(sample), chain.encode("Purple hair")
+    edited, _ = chain.modulate(latent, embedding, gates=(0.0, 1.0, 0.0))
+    changed = (edited.w != latent.w).any(dim=(0, 2)).tolist()
+    assert changed == [4 <= layer < 8 for layer in range(latent.num_layers)]
+
+
+def test_a_second_edit_starts_from_the_first_and_remembers_the_inversion(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(sample)
+    first, _ = chain.modulate(latent, chain.encode("Purple hair"))
+    second, _ = chain.modulate(first, chain.encode("wearing glasses"))
+    alone, _ = chain.modulate(latent, chain.encode("wearing glasses"))
+    assert not torch.equal(second.w, first.w)
+    assert not torch.equal(second.w, alone.w)
+    assert torch.equal(second.unedited, latent.w)
+
+
+def test_the_same_graph_twice_gives_the_same_bytes(chain, sample) -> None:  # noqa: ANN001
+    def picture() -> torch.Tensor:
+        edited, _ = chain.modulate(chain.invert(sample), chain.encode("Bald"))
+        return chain.synthesize(edited, noise="random", seed=7)
+
+    assert torch.equal(picture(), picture())
+
+
+def test_random_noise_depends_on_the_seed_and_not_on_the_chunks(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(repeated(sample, 6))
+    batch = chain.synthesize(latent, noise="random", seed=10)
+    last = type(latent)(w=latent.w[5:], unedited=latent.unedited[5:], family=latent.family)
+    alone = chain.synthesize(last, noise="random", seed=15)
+    torch.testing.assert_close(alone[0], batch[5], rtol=0, atol=1e-5)
+    assert not torch.equal(batch, chain.synthesize(latent, noise="random", seed=11))
+
+
+def test_the_largest_seed_of_other_nodes_is_accepted(chain, sample) -> None:  # noqa: ANN001
+    chain.synthesize(chain.invert(sample), noise="random", seed=2**64 - 1)
+
+
+@pytest.mark.parametrize(("output_size", "divisor"), [("full", 1), ("half", 2), ("quarter", 4)])
+def test_previews_are_smaller(chain, sample, output_size: str, divisor: int) -> None:  # noqa: ANN001
+    latent = chain.invert(sample)
+    side = latent.size // divisor
+    assert chain.synthesize(latent, output_size=output_size).shape == (1, side, side, 3)
+
+
+def test_pair_puts_each_picture_with_its_prompt(chain, sample) -> None:  # noqa: ANN001
+    latent, embedding = chain.invert(repeated(sample, 2)), chain.encode("Purple hair\nBald")
+    both, alignment = chain.modulate(latent, embedding)
+    second, _ = chain.modulate(
+        type(latent)(w=latent.w[1:], unedited=latent.w[1:], family=latent.family), chain.encode("Bald")
+    )
+    assert len(both.w) == len(alignment) == 2
+    torch.testing.assert_close(both.w[1:], second.w, rtol=1e-4, atol=1e-4)
+
+
+def test_one_picture_goes_with_all_prompts(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(sample)
+    edited, alignment = chain.modulate(latent, chain.encode("Purple hair\n\n  Bald  \nBeard\n"))
+    assert len(edited.w) == len(alignment) == 3
+    assert torch.equal(edited.unedited, latent.w.expand(3, -1, -1))
+
+
+def test_grid_gives_all_prompts_of_the_first_picture_first(chain, sample) -> None:  # noqa: ANN001
+    latent = chain.invert(repeated(sample, 2))
+    edited, _ = chain.modulate(latent, chain.encode("Purple hair\nBald\nBeard"), batching="grid")
+    assert torch.equal(edited.unedited, latent.w.repeat_interleave(3, dim=0))
+
+
+def test_counts_that_do_not_pair_up_are_refused(chain, sample) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import InputError
+
+    latent, embedding = chain.invert(repeated(sample, 2)), chain.encode("Purple hair\nBald\nBeard")
+    with pytest.raises(InputError) as caught:
+        chain.modulate(latent, embedding)
+    assert "2" in str(caught.value) and "3" in str(caught.value) and "grid" in str(caught.value)
+
+
+def test_transparent_parts_lie_on_white(chain, sample) -> None:  # noqa: ANN001
+    alpha = torch.ones(1, 256, 256, 1)
+    alpha[:, :128] = 0
+    on_white = sample * alpha + (1 - alpha)
+    assert torch.equal(chain.invert(torch.cat([sample, alpha], dim=3)).w, chain.invert(on_white).w)
+
+
+def test_a_wide_picture_is_cropped_or_letterboxed_but_never_squashed(chain, sample) -> None:  # noqa: ANN001
+    side = torch.zeros(1, 256, 64, 3)
+    wide = torch.cat([side, sample, side], dim=2)
+    assert torch.equal(chain.invert(wide, "crop").w, chain.invert(sample).w)
+
+    bar = torch.ones(1, 64, 384, 3)
+    boxed = torch.cat([bar, wide, bar], dim=1)
+    torch.testing.assert_close(chain.invert(wide, "letterbox").w, chain.invert(boxed).w, rtol=1e-4, atol=1e-4)
+
+
+def test_an_empty_batch_is_refused(chain) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import InputError
+
+    with pytest.raises(InputError, match="batch is empty"):
+        chain.invert(torch.zeros(0, 64, 64, 3))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n \n\t\n"])
+def test_an_empty_prompt_is_refused(chain, text: str) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import InputError
+
+    with pytest.raises(InputError, match="The prompt is empty: write what"):
+        chain.encode(text)
+
+
+def test_a_prompt_that_is_too_long_is_cut_and_the_user_is_told(chain, caplog) -> None:  # noqa: ANN001
+    embedding = chain.encode("short\n" + "purple hair and " * 60)
+    assert len(embedding.prompts) == len(embedding.e) == 2
+    (record,) = [each for each in caplog.records if "FFCLIP" in each.getMessage()]
+    assert "only 77 tokens are read: purple hair" in record.getMessage()
+
+
+def test_short_prompts_are_not_complained_about(chain, caplog) -> None:  # noqa: ANN001
+    chain.encode("Purple hair")
+    assert "FFCLIP" not in caplog.text
+
+
+def test_parts_of_different_families_are_refused(chain, sample) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import FamilyError
+
+    latent = chain.invert(sample)
+    layers, width = latent.num_layers, latent.latent_dim
+    big = torch.zeros(1, layers + 8, width)
+    foreign = type(latent)(w=big, unedited=big, family=None)
+    with pytest.raises(FamilyError) as caught:
+        chain.synthesize(foreign)
+    assert str(layers) in str(caught.value) and str(layers + 8) in str(caught.value)
+    with pytest.raises(FamilyError):
+        chain.modulate(foreign, chain.encode("Bald"))
+
+
+def test_on_a_cpu_float16_stays_float32(run: Callable) -> None:
+    loaded = run(
+        "FFCLIPLoadModels",
+        encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="float16",
+    )  # fmt: skip
+    assert {part.dtype for part in loaded} == {torch.float32}
+
+
+def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
+    patchers = [part.patcher for part in vars(parts).values()]
+    assert len({id(patcher) for patcher in patchers}) == 4
+    assert all(not network.training for network in (part.network for part in vars(parts).values()))

@@ -1,0 +1,113 @@
+"""The shipped workflow files against the nodes they name (running them is the server tests' work)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "workflows"
+WORKFLOWS = ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep"]
+WIDGETS = ("INT", "FLOAT", "STRING", "COMBO", "BOOLEAN")
+NOTE = "MarkdownNote"
+
+
+def read(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def classes(nodes: dict) -> dict:
+    """ComfyUI's node classes that need no server, and ours, by id."""
+    import comfy_extras.nodes_images
+    import comfy_extras.nodes_post_processing
+
+    import nodes as comfyui_nodes
+
+    blend = comfy_extras.nodes_post_processing.Blend
+    return {
+        **comfyui_nodes.NODE_CLASS_MAPPINGS,
+        **comfy_extras.nodes_images.NODE_CLASS_MAPPINGS,
+        blend.GET_SCHEMA().node_id: blend,
+        **nodes,
+    }
+
+
+def specification(node_class: type) -> dict[str, tuple]:
+    """Inputs of a node class as (type or options, settings), required ones first."""
+    types = node_class.INPUT_TYPES()
+    return {**types.get("required", {}), **types.get("optional", {})}
+
+
+def is_widget(spec: tuple) -> bool:
+    return isinstance(spec[0], list) or str(spec[0]) in WIDGETS
+
+
+def widgets(node_class: type) -> list[tuple[str, list | None]]:
+    """Names of a node's widget values in order, with their options where there are any."""
+    found: list[tuple[str, list | None]] = []
+    for name, spec in specification(node_class).items():
+        if is_widget(spec):
+            settings = spec[1] if len(spec) > 1 else {}
+            found.append((name, spec[0] if isinstance(spec[0], list) else settings.get("options")))
+            if settings.get("control_after_generate"):
+                found.append(("control_after_generate", ["fixed"]))
+    return found
+
+
+def test_these_workflows_are_shipped() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.json")) == WORKFLOWS
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_node_exists_and_has_its_widget_values(classes: dict, name: str) -> None:
+    for node in read(name)["nodes"]:
+        if node["type"] == NOTE:
+            continue
+        assert node["properties"]["Node name for S&R"] == node["type"]
+        expected = widgets(classes[node["type"]])
+        assert len(node["widgets_values"]) == len(expected), node["type"]
+        for value, (widget, options) in zip(node["widgets_values"], expected, strict=True):
+            assert options is None or value in options, f"{node['type']}.{widget} = {value!r}"
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_needed_input_is_connected_to_an_output_of_its_type(classes: dict, name: str) -> None:
+    workflow = read(name)
+    by_id = {node["id"]: node for node in workflow["nodes"]}
+    links = {link[0]: link for link in workflow["links"]}
+    for link_id, source, slot, target, target_slot, wire in links.values():
+        assert link_id in by_id[source]["outputs"][slot]["links"]
+        assert by_id[target]["inputs"][target_slot]["link"] == link_id
+        source_class = classes[by_id[source]["type"]]
+        assert str(source_class.RETURN_TYPES[slot]) == wire == by_id[target]["inputs"][target_slot]["type"]
+    for node in workflow["nodes"]:
+        if node["type"] == NOTE:
+            continue
+        connected = {slot["name"] for slot in node["inputs"] if slot["link"] is not None}
+        sockets = {key for key, spec in specification(classes[node["type"]]).items() if not is_widget(spec)}
+        assert connected == sockets, node["type"]
+        assert all(slot["link"] in links for slot in node["inputs"] if slot["link"] is not None)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_note_says_what_it_shows_and_no_node_covers_another(name: str) -> None:
+    placed = read(name)["nodes"]
+    assert [node["type"] for node in placed].count(NOTE) == 1
+    title_bar = 30
+    boxes = [
+        (x, y - title_bar, x + width, y + height)
+        for (x, y), (width, height) in ((node["pos"], node["size"]) for node in placed)
+    ]
+    for index, a in enumerate(boxes):
+        for b in boxes[:index]:
+            assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3], (a, b)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_it_runs_anywhere_on_what_the_pack_brings(name: str) -> None:
+    workflow = read(name)
+    assert "LoadImage" not in {node["type"] for node in workflow["nodes"]}
+    (load,) = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
+    assert load["widgets_values"] == ["avatars (embedded)"] * 4 + ["float32"]
