@@ -1,0 +1,152 @@
+"""The e4e encoder: picture → W+ code (Tov et al., "Designing an Encoder for StyleGAN Image Manipulation", 2021).
+
+An IR-SE body (ArcFace's residual blocks with squeeze-and-excitation), a feature pyramid over its last three stages,
+and one style head per layer: the first gives a code for all layers, the others what their layer adds to it.
+Parameters carry the names of published e4e files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import InputError
+from .generator import EqualLinear
+
+COARSE_HEADS, MEDIUM_HEADS = 3, 4
+"""How many heads read the coarsest and the middle pyramid level; all others read the finest."""
+
+
+class SqueezeExcite(nn.Module):
+    """Channels scaled by a gate that is computed from their means (Hu et al. 2018)."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
+        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+
+
+class ResidualBlock(nn.Module):
+    """IR-SE block; the shortcut is a strided 1×1 convolution where the width changes, plain subsampling where not."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.res_layer = nn.Sequential(
+            nn.BatchNorm2d(before),
+            nn.Conv2d(before, after, 3, padding=1, bias=False),
+            nn.PReLU(after),
+            nn.Conv2d(after, after, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            SqueezeExcite(after),
+        )
+        if before == after:
+            self.shortcut_layer = nn.MaxPool2d(1, stride)
+        else:
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.res_layer(x) + self.shortcut_layer(x)
+
+
+class StyleHead(nn.Module):
+    """Stride-2 convolutions down to one position, then a linear layer: [B, width, H, W] → [B, latent_dim]."""
+
+    def __init__(self, width: int, latent_dim: int, downscales: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for _ in range(downscales):
+            layers += [nn.Conv2d(width, width, 3, 2, 1), nn.LeakyReLU(0.01)]
+        self.convs = nn.Sequential(*layers)
+        self.linear = EqualLinear(width, latent_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.convs(x).mean((2, 3)))
+
+
+class Encoder(nn.Module):
+    """Pictures → W+ codes. The defaults are the published size for square pictures.
+
+    input_size: height and width. widths and blocks: channels and residual blocks of the body's four stages, each of
+    which halves the resolution. pyramid_width: channels of the pyramid and the heads.
+    """
+
+    latent_avg: Tensor
+
+    def __init__(
+        self,
+        num_layers: int = 18,
+        latent_dim: int = 512,
+        input_size: tuple[int, int] = (256, 256),
+        widths: Sequence[int] = (64, 128, 256, 512),
+        blocks: Sequence[int] = (3, 4, 14, 3),
+        pyramid_width: int = 512,
+        family: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_layers, self.latent_dim, self.family = num_layers, latent_dim, family
+        self.input_size = (input_size[0], input_size[1])
+        self.widths, self.blocks, self.pyramid_width = tuple(widths), tuple(blocks), pyramid_width
+        self.input_layer = nn.Sequential(
+            nn.Conv2d(3, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
+        )
+        body: list[nn.Module] = []
+        before = widths[0]
+        for after, count in zip(widths, blocks, strict=True):
+            for i in range(count):
+                body.append(ResidualBlock(before, after, stride=1 if i else 2))
+                before = after
+        self.body = nn.Sequential(*body)
+        self.latlayer1 = nn.Conv2d(widths[2], pyramid_width, 1)
+        self.latlayer2 = nn.Conv2d(widths[1], pyramid_width, 1)
+        self.top = nn.Identity() if widths[3] == pyramid_width else nn.Conv2d(widths[3], pyramid_width, 1)
+        # The pyramid's levels have 1/16, 1/8 and 1/4 of the input's resolution.
+        coarse = round(math.log2(max(input_size) // 16))
+        self.styles = nn.ModuleList(
+            StyleHead(pyramid_width, latent_dim, coarse + (i >= COARSE_HEADS) + (i >= COARSE_HEADS + MEDIUM_HEADS))
+            for i in range(num_layers)
+        )
+        self.register_buffer("latent_avg", torch.zeros(num_layers, latent_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included.
+
+        Raises InputError for pictures of another size.
+        """
+        if x.ndim != 4 or x.shape[1:] != (3, *self.input_size):
+            height, width = self.input_size
+            raise InputError(
+                f"The encoder takes pictures of shape [batch, 3, {height}, {width}], but was given {list(x.shape)}: "
+                "resize them first (ffclip_core.pictures.prepare)."
+            )
+        c1, c2, c3 = self._stages(x)
+        p2 = _upsample_add(c3, self.latlayer1(c2))
+        p1 = _upsample_add(p2, self.latlayer2(c1))
+        first = self.styles[0](c3)
+        codes = [first]
+        for i, head in enumerate(list(self.styles)[1:], start=1):
+            level = c3 if i < COARSE_HEADS else p2 if i < COARSE_HEADS + MEDIUM_HEADS else p1
+            codes.append(first + head(level))
+        return torch.stack(codes, dim=1) + self.latent_avg
+
+    def _stages(self, x: Tensor) -> list[Tensor]:
+        """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""
+        x = self.input_layer(x)
+        stages, at = [], 0
+        for count in self.blocks:
+            x = self.body[at : at + count](x)
+            stages.append(x)
+            at += count
+        return [stages[1], stages[2], self.top(stages[3])]
+
+
+def _upsample_add(x: Tensor, lateral: Tensor) -> Tensor:
+    return F.interpolate(x, size=lateral.shape[-2:], mode="bilinear", align_corners=True) + lateral

@@ -1,0 +1,238 @@
+"""StyleGAN2's generator: W+ code → picture (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020).
+
+Parameters carry the names of the common PyTorch layout (g_ema of stylegan2-*.pt files), so those load as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..cuda_ops import fused_leaky_relu, upfirdn2d
+from .errors import InputError
+
+NOISE_MODES = ("const", "random", "none")
+
+
+class EqualLinear(nn.Module):
+    """x·(W·lr_mul/√in)ᵀ + b·lr_mul, then fused leaky ReLU if `activate` (equalised learning rate, ProGAN section 4.1)."""
+
+    def __init__(
+        self, in_dim: int, out_dim: int, bias_init: float = 0.0, lr_mul: float = 1.0, activate: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_dim, in_dim) / lr_mul)
+        self.bias = nn.Parameter(torch.full((out_dim,), bias_init))
+        self.scale, self.lr_mul, self.activate = lr_mul / math.sqrt(in_dim), lr_mul, activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.activate:
+            return fused_leaky_relu(F.linear(x, self.weight * self.scale), self.bias * self.lr_mul)
+        return F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+
+
+class PixelNorm(nn.Module):
+    """z / rms(z) over the last axis."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z * torch.rsqrt(z.square().mean(-1, keepdim=True) + 1e-8)
+
+
+class Blur(nn.Module):
+    """The FIR filter [1, 3, 3, 1] in both axes, times 4 to make up for zeros put in between; not stored in our files."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        self.register_buffer("kernel", torch.outer(taps, taps) / 16, persistent=False)
+
+
+class ModulatedConv2d(nn.Module):
+    """Convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
+
+    Scaling the activations before and after one shared convolution equals scaling the weights per picture.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, latent_dim: int, up: bool = False, demodulate: bool = True
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
+        self.modulation = EqualLinear(latent_dim, in_channels, bias_init=1.0)
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        self.up, self.demodulate = up, demodulate
+        if up:
+            self.blur = Blur()
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        weight = self.weight[0] * self.scale
+        style = self.modulation(w)
+        x = x * style[:, :, None, None]
+        if self.up:
+            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+            x = upfirdn2d(x, self.blur.kernel, pad=(1, 1))
+        else:
+            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        if self.demodulate:
+            energy = style.square() @ weight.square().sum((2, 3)).T
+            x = x * torch.rsqrt(energy + 1e-8)[:, :, None, None]
+        return x
+
+
+class NoiseInjection(nn.Module):
+    """x + weight·noise; one weight for all channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
+        return x if noise is None else x + self.weight * noise
+
+
+class Activate(nn.Module):
+    """Bias per channel and fused leaky ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fused_leaky_relu(x, self.bias)
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias, activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, latent_dim: int, up: bool = False) -> None:
+        super().__init__()
+        self.conv = ModulatedConv2d(in_channels, out_channels, 3, latent_dim, up=up)
+        self.noise = NoiseInjection()
+        self.activate = Activate(out_channels)
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        return self.activate(self.noise(self.conv(x, w), noise))
+
+
+class ToRGB(nn.Module):
+    """1×1 modulated convolution to RGB, added to the upsampled RGB of the block before."""
+
+    def __init__(self, channels: int, latent_dim: int, up: bool = True) -> None:
+        super().__init__()
+        self.conv = ModulatedConv2d(channels, 3, 1, latent_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+        if up:
+            self.upsample = Blur()
+
+    def forward(self, x: Tensor, w: Tensor, skip: Tensor | None = None) -> Tensor:
+        rgb = self.conv(x, w) + self.bias
+        return rgb if skip is None else rgb + upfirdn2d(skip, self.upsample.kernel, up=2, pad=(2, 1))
+
+
+class ConstantInput(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+
+
+class Generator(nn.Module):
+    """Mapping network (z → w) and synthesis network (w → picture).
+
+    size: side of the picture in px, a power of two from 8 on. channels: feature channels by resolution, 4 to size.
+    num_layers L = 2·log2(size) − 2.
+    """
+
+    latent_avg: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        channels: Mapping[int, int],
+        latent_dim: int = 512,
+        num_mapping_layers: int = 8,
+        family: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.size, self.latent_dim, self.family = size, latent_dim, family
+        self.num_layers = 2 * int(math.log2(size)) - 2
+        self.channels = {2**i: channels[2**i] for i in range(2, int(math.log2(size)) + 1)}
+        self.num_mapping_layers = num_mapping_layers
+        layers = [EqualLinear(latent_dim, latent_dim, lr_mul=0.01, activate=True) for _ in range(num_mapping_layers)]
+        self.style = nn.Sequential(PixelNorm(), *layers)
+        before = self.channels[4]
+        self.input = ConstantInput(before)
+        self.conv1 = StyledConv(before, before, latent_dim)
+        self.to_rgb1 = ToRGB(before, latent_dim, up=False)
+        self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
+        for resolution, after in list(self.channels.items())[1:]:
+            self.convs.append(StyledConv(before, after, latent_dim, up=True))
+            self.convs.append(StyledConv(after, after, latent_dim))
+            self.to_rgbs.append(ToRGB(after, latent_dim))
+            before = after
+        for i in range(self.num_layers - 1):
+            self.noises.register_buffer(f"noise_{i}", torch.zeros(1, 1, *self.noise_shape(i)))
+        self.register_buffer("latent_avg", torch.zeros(latent_dim))
+
+    def noise_shape(self, index: int) -> tuple[int, int]:
+        """Height and width of the noise of convolution `index` (0 to L − 2)."""
+        side = 2 ** ((index + 5) // 2)
+        return side, side
+
+    def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """z [B, latent_dim], standard normal → w [B, L, latent_dim].
+
+        truncation ψ draws w towards the mean code: w_avg + ψ·(w − w_avg) (StyleGAN, section 2.2).
+        """
+        w = self.style(z)[:, None].expand(-1, self.num_layers, -1)
+        return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
+
+    def forward(
+        self, w: Tensor, noise: str | Sequence[Tensor] = "const", seed: int = 0, resolution: int | None = None
+    ) -> Tensor:
+        """w [B, L, latent_dim] → RGB [B, 3, resolution, resolution] in about [-1, 1].
+
+        noise: "const" takes the maps stored with the weights, "random" draws picture i's from seed + i, "none" adds
+        nothing; or a list of L − 1 tensors that broadcast to [B, 1, h, w]. resolution (default: size) stops at a
+        smaller block. Raises InputError for a code of another shape, an unknown noise mode or resolution.
+        """
+        if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim):
+            raise InputError(
+                f"The generator takes codes of shape [batch, {self.num_layers}, {self.latent_dim}], but was given "
+                f"{list(w.shape)}: invert with the encoder of the same family."
+            )
+        resolution = resolution or self.size
+        if resolution not in self.channels:
+            raise InputError(f"The generator draws {', '.join(map(str, self.channels))} px, not {resolution} px.")
+        maps = self._noise(noise, seed, w)
+        x = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = self.conv1(x, w[:, 0], maps[0])
+        rgb = self.to_rgb1(x, w[:, 1])
+        for block in range(int(math.log2(resolution)) - 2):
+            layer = 2 * block
+            x = self.convs[layer](x, w[:, layer + 1], maps[layer + 1])
+            x = self.convs[layer + 1](x, w[:, layer + 2], maps[layer + 2])
+            rgb = self.to_rgbs[block](x, w[:, layer + 3], rgb)
+        return rgb
+
+    def _noise(self, noise: str | Sequence[Tensor], seed: int, w: Tensor) -> Sequence[Tensor | None]:
+        count = self.num_layers - 1
+        if not isinstance(noise, str):
+            if len(noise) != count:
+                raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")
+            return noise
+        if noise == "const":
+            return [getattr(self.noises, f"noise_{i}") for i in range(count)]
+        if noise == "none":
+            return [None] * count
+        if noise == "random":
+            # Drawn on the CPU: the same seed gives the same picture on every device.
+            streams = [torch.Generator().manual_seed(seed + i) for i in range(len(w))]
+            shapes = [(1, *self.noise_shape(i)) for i in range(count)]
+            return [torch.stack([torch.randn(shape, generator=s) for s in streams]).to(w) for shape in shapes]
+        raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{noise}'.")
