@@ -24,7 +24,7 @@ class Judge(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (24, 48, 96, 128)
+        widths = (16, 32, 64, 128)
         layers: list[nn.Module] = []
         for before, after in zip((3, *widths), widths, strict=False):
             for inner in (before, after):
@@ -78,4 +78,4 @@ def _worker(rank: int, run: loop.Run) -> None:
 
 
 if __name__ == "__main__":
-    loop.launch(_worker, loop.parser(__doc__, steps=1500, batch=32, learning_rate=2e-3).parse_args())
+    loop.launch(_worker, loop.parser(__doc__, steps=1500, batch=48, learning_rate=2e-3).parse_args())

@@ -126,7 +126,7 @@ def fit(
             for mean, value in zip(average.parameters(), model.parameters(), strict=True):
                 mean.lerp_(value, 1 - decay)
             for mean, value in zip(average.buffers(), model.buffers(), strict=True):
-                mean.copy_(value)
+                mean.lerp_(value, 1 - decay) if value.is_floating_point() else mean.copy_(value)
         if rank:
             continue
         for name, part in parts.items():
