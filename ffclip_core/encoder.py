@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -115,6 +116,18 @@ class Encoder(nn.Module):
             for i in range(num_layers)
         )
         self.register_buffer("latent_avg", torch.zeros(num_layers, latent_dim))
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON can hold them."""
+        return {
+            "num_layers": self.num_layers,
+            "latent_dim": self.latent_dim,
+            "input_size": list(self.input_size),
+            "widths": list(self.widths),
+            "blocks": list(self.blocks),
+            "pyramid_width": self.pyramid_width,
+        }
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included.

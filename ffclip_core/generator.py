@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,7 @@ class Blur(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device="cpu")  # A constant, also while loading on "meta".
         self.register_buffer("kernel", torch.outer(taps, taps) / 16, persistent=False)
 
 
@@ -178,6 +179,16 @@ class Generator(nn.Module):
         for i in range(self.num_layers - 1):
             self.noises.register_buffer(f"noise_{i}", torch.zeros(1, 1, *self.noise_shape(i)))
         self.register_buffer("latent_avg", torch.zeros(latent_dim))
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON can hold them."""
+        return {
+            "size": self.size,
+            "channels": {str(resolution): count for resolution, count in self.channels.items()},
+            "latent_dim": self.latent_dim,
+            "num_mapping_layers": self.num_mapping_layers,
+        }
 
     def noise_shape(self, index: int) -> tuple[int, int]:
         """Height and width of the noise of convolution `index` (0 to L − 2)."""

@@ -1,0 +1,62 @@
+"""Pictures as ComfyUI holds them ↔ pictures as the networks take them. The only place where this happens."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .errors import InputError
+
+FITS = ("crop", "letterbox")
+
+
+def prepare(images: Tensor, size: tuple[int, int], fit: str = "crop") -> Tensor:
+    """[B, H, W, C] in [0, 1] → [B, 3, *size] in [-1, 1].
+
+    C is 1 (gray), 3 (RGB) or 4 (RGB and alpha, laid on white). A picture of another shape than size (height, width)
+    is cropped in the middle ("crop") or gets white bars ("letterbox"), never squashed; then it is resized by an
+    antialiased bilinear filter, as PIL does. Raises InputError for anything else, an empty batch too.
+    """
+    if images.ndim != 4:
+        raise InputError(f"A batch of pictures has the shape [batch, height, width, channels], not {list(images.shape)}.")
+    batch, height, width, channels = images.shape
+    if batch == 0:
+        raise InputError("The batch holds 0 pictures: connect at least one picture.")
+    if height == 0 or width == 0:
+        raise InputError(f"The pictures are {width}×{height} px in size: connect pictures that have pixels.")
+    if channels not in (1, 3, 4):
+        raise InputError(f"A picture has 1 (gray), 3 (RGB) or 4 (RGB and alpha) channels, not {channels}.")
+    if fit not in FITS:
+        raise InputError(f"A picture is fitted by {' or '.join(FITS)}, not '{fit}'.")
+    x = images.float().permute(0, 3, 1, 2)
+    if channels == 4:
+        alpha = x[:, 3:]
+        x = x[:, :3] * alpha + (1 - alpha)
+    x = x.expand(-1, 3, -1, -1)
+    x = _crop(x, size) if fit == "crop" else _letterbox(x, size)
+    x = F.interpolate(x, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return x.clamp(0, 1) * 2 - 1
+
+
+def to_images(x: Tensor) -> Tensor:
+    """[B, 3, H, W] in about [-1, 1] → [B, H, W, 3] float32 in [0, 1]."""
+    return x.float().add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1).contiguous()
+
+
+def _crop(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The largest middle part that has the proportions of size."""
+    height, width = x.shape[-2:]
+    keep_height = max(1, min(height, round(width * size[0] / size[1])))
+    keep_width = max(1, min(width, round(height * size[1] / size[0])))
+    top, left = (height - keep_height) // 2, (width - keep_width) // 2
+    return x[:, :, top : top + keep_height, left : left + keep_width]
+
+
+def _letterbox(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """The whole picture with white bars that give it the proportions of size."""
+    height, width = x.shape[-2:]
+    more_height = max(0, round(width * size[0] / size[1]) - height)
+    more_width = max(0, round(height * size[1] / size[0]) - width)
+    left, top = more_width // 2, more_height // 2
+    return F.pad(x, (left, more_width - left, top, more_height - top), value=1.0)

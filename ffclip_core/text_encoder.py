@@ -1,0 +1,71 @@
+"""CLIP's text tower, built by open_clip: prompt → embedding (Radford et al., 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from open_clip.transformer import QuickGELU, TextTransformer
+from torch import Tensor
+
+from .errors import InputError
+
+CONTEXT_LENGTH = 77
+
+
+@cache
+def _tokenizer() -> SimpleTokenizer:
+    return SimpleTokenizer(context_length=CONTEXT_LENGTH)
+
+
+class TextEncoder(TextTransformer):
+    """Prompts → embeddings. The defaults are the published ViT-B/32's text tower; parameters carry OpenAI's names."""
+
+    def __init__(
+        self,
+        embed_dim: int = 512,
+        width: int = 512,
+        heads: int = 8,
+        layers: int = 12,
+        vocab_size: int = 49408,
+        family: str | None = None,
+    ) -> None:
+        super().__init__(CONTEXT_LENGTH, vocab_size, width, heads, layers, output_dim=embed_dim, act_layer=QuickGELU)
+        self.embed_dim, self.family = embed_dim, family
+        # A constant, also while loading on "meta".
+        mask = torch.full((CONTEXT_LENGTH, CONTEXT_LENGTH), -torch.inf, device="cpu").triu(1)
+        self.register_buffer("attn_mask", mask, persistent=False)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The constructor's arguments, as JSON can hold them."""
+        return {
+            "embed_dim": self.embed_dim,
+            "width": self.width,
+            "heads": self.heads,
+            "layers": len(self.transformer.resblocks),
+            "vocab_size": self.vocab_size,
+        }
+
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Prompts → float32 [P, embed_dim], not normalised.
+
+        A prompt of more than 77 tokens is cut (see is_truncated). Raises InputError for a blank prompt or none at all.
+        """
+        if not prompts:
+            raise InputError("There is no prompt: write what to change, for example 'purple hair'.")
+        for prompt in prompts:
+            if not prompt.strip():
+                raise InputError(f"The prompt {prompt!r} is empty: write what to change, for example 'purple hair'.")
+        return self.encode_tokens(_tokenizer()(list(prompts)))
+
+    def encode_tokens(self, ids: Tensor) -> Tensor:
+        """Token ids [P, T], T <= 77, each row with its end-of-text token (the largest id) → float32 [P, embed_dim]."""
+        return self(ids.to(self.token_embedding.weight.device)).float()
+
+    def is_truncated(self, prompt: str) -> bool:
+        """Whether the prompt has more tokens than fit, start and end of text included, so that its end is not read."""
+        return len(_tokenizer().encode(prompt)) + 2 > CONTEXT_LENGTH
