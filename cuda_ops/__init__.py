@@ -25,13 +25,18 @@ def upfirdn2d(
         spread = x.new_zeros(batch, channels, height, up, width, up)
         spread[:, :, :, 0, :, 0] = x
         x = spread.view(batch, channels, height * up, width * up)
-    if any(pad):
-        x = F.pad(x, pad)
     weight = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, -1, -1)
-    return F.conv2d(x, weight, stride=down, groups=channels)
+    if len(set(pad)) == 1 and pad[0] >= 0:
+        return F.conv2d(x, weight, stride=down, padding=pad[0], groups=channels)
+    return F.conv2d(F.pad(x, pad), weight, stride=down, groups=channels)
 
 
-def fused_leaky_relu(x: Tensor, bias: Tensor, slope: float = 0.2, gain: float = 2**0.5) -> Tensor:
-    """leaky_relu(x + bias)·gain. x [B, C, ...] or [..., C] when it has at most three axes; bias [C]."""
-    shape = (-1, *[1] * (x.ndim - 2)) if x.ndim == 4 else (-1,)
-    return F.leaky_relu(x + bias.view(shape), slope) * gain
+def fused_leaky_relu(x: Tensor, bias: Tensor, scale: Tensor | None = None, slope: float = 0.2) -> Tensor:
+    """√2·leaky_relu(x·scale + bias), the gain folded into scale and bias.
+
+    bias and scale (default 1) broadcast to x.
+    """
+    gain = 2**0.5
+    if scale is None:
+        return F.leaky_relu(torch.add(bias * gain, x, alpha=gain), slope)
+    return F.leaky_relu(torch.addcmul(bias * gain, x, scale * gain), slope)

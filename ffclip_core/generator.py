@@ -71,7 +71,8 @@ class ModulatedConv2d(nn.Module):
         if up:
             self.blur = Blur()
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor | None]:
+        """x [B, C, H, W], w [B, latent_dim] → the convolution and the demodulation [B, C', 1, 1] to multiply it by."""
         weight = self.weight[0] * self.scale
         style = self.modulation(w)
         x = x * style[:, :, None, None]
@@ -80,32 +81,30 @@ class ModulatedConv2d(nn.Module):
             x = upfirdn2d(x, self.blur.kernel, pad=(1, 1))
         else:
             x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if self.demodulate:
-            energy = style.square() @ weight.square().sum((2, 3)).T
-            x = x * torch.rsqrt(energy + 1e-8)[:, :, None, None]
-        return x
+        if not self.demodulate:
+            return x, None
+        energy = style.square() @ weight.square().sum((2, 3)).T
+        return x, torch.rsqrt(energy + 1e-8)[:, :, None, None]
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        x, demodulation = self.convolve(x, w)
+        return x if demodulation is None else x * demodulation
 
 
 class NoiseInjection(nn.Module):
-    """x + weight·noise; one weight for all channels."""
+    """The strength of a layer's noise, one for all channels."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        return x if noise is None else x + self.weight * noise
-
 
 class Activate(nn.Module):
-    """Bias per channel and fused leaky ReLU."""
+    """The bias before a layer's activation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return fused_leaky_relu(x, self.bias)
 
 
 class StyledConv(nn.Module):
@@ -118,7 +117,11 @@ class StyledConv(nn.Module):
         self.activate = Activate(out_channels)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        return self.activate(self.noise(self.conv(x, w), noise))
+        x, demodulation = self.conv.convolve(x, w)
+        bias = self.activate.bias[:, None, None]
+        if noise is not None:
+            bias = bias + self.noise.weight * noise
+        return fused_leaky_relu(x, bias, demodulation)
 
 
 class ToRGB(nn.Module):

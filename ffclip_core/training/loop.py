@@ -166,5 +166,5 @@ def _log(path: Path, step: int, means: dict[str, float]) -> None:
 
 def to_network(pictures: np.ndarray) -> Tensor:
     """Pictures uint8 [B, H, W, 3] → float32 [B, 3, H, W] in [-1, 1], channels last in memory."""
-    x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    x = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return x.contiguous(memory_format=torch.channels_last)
