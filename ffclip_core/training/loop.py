@@ -94,7 +94,7 @@ def fit(
     for name, parameter in model.named_parameters():
         factor = next((f for prefix, f in (slow or {}).items() if name.startswith(prefix)), 1.0)
         groups.setdefault(factor, []).append(parameter)
-    optimizer = torch.optim.Adam([{"params": p, "factor": f} for f, p in groups.items()], betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam([{"params": p, "factor": f} for f, p in groups.items()], betas=(0.9, 0.99), fused=True)
     average = copy.deepcopy(model).requires_grad_(False)
     start = 0
     checkpoint = run.folder / CHECKPOINT
@@ -123,8 +123,7 @@ def fit(
         optimizer.step()
         decay = min(ema, (1 + step) / (10 + step))
         with torch.no_grad():
-            for mean, value in zip(average.parameters(), model.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
+            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
             for mean, value in zip(average.buffers(), model.buffers(), strict=True):
                 mean.lerp_(value, 1 - decay) if value.is_floating_point() else mean.copy_(value)
         if rank:

@@ -39,7 +39,7 @@ class AutoEncoder(nn.Module):
         self.generator = Generator(SIZE, CHANNELS, LATENT_DIM, num_mapping_layers=4, family=FAMILY)
         layers = self.generator.num_layers
         self.encoder = Encoder(
-            layers, LATENT_DIM, (SIZE, SIZE), (16, 48, 96, 128), (1, 1, 2, 1), pyramid_width=128, family=FAMILY
+            layers, LATENT_DIM, (SIZE, SIZE), (16, 48, 96, 128), (1, 1, 2, 1), pyramid_width=96, family=FAMILY
         ).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.probe = nn.ModuleDict({name: nn.Linear(layers * LATENT_DIM, len(v)) for name, v in ATTRIBUTES.items()})
         self.generator.style.requires_grad_(False)  # Fitted at the end.
@@ -166,7 +166,7 @@ def _fit_mapping(generator: Generator, codes: Tensor, steps: int = 3000) -> None
 
 
 def main() -> None:
-    parser = loop.parser(__doc__, steps=9000, batch=8, learning_rate=2e-3)
+    parser = loop.parser(__doc__, steps=4000, batch=16, learning_rate=2.5e-3)
     parser.add_argument("--clip", type=Path, required=True, help="clip.pt that train_clip wrote")
     arguments: argparse.Namespace = parser.parse_args()
     loop.launch(_worker, arguments, arguments.clip)
