@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
+pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
+
+from ffclip.ffclip_core.training.avatars import (
+    ATTRIBUTES,
+    HELD_OUT,
+    Avatar,
+    applicable,
+    draw,
+    face_box,
+    is_held_out,
+    sample,
+)
+from ffclip.ffclip_core.training.draw_dataset import label_row, random_edit
+
+
+def plain(**values: str) -> Avatar:
+    defaults = {
+        "hair": "short",
+        "hair_colour": "brown",
+        "facial_hair": "none",
+        "glasses": "none",
+        "expression": "neutral",
+        "eyes": "open",
+        "clothes": "shirt",
+        "clothes_colour": "red",
+    }
+    return Avatar(5, {**defaults, **values})
+
+
+def test_the_same_seed_draws_the_same_picture():
+    assert np.array_equal(draw(sample(3)), draw(sample(3)))
+    assert not np.array_equal(draw(sample(3)), draw(sample(4)))
+
+
+@pytest.mark.parametrize("attribute", list(ATTRIBUTES))
+def test_every_value_of_an_attribute_looks_different(attribute):
+    pictures = [draw(plain().edit([(attribute, value)])) for value in ATTRIBUTES[attribute]]
+    for i, first in enumerate(pictures):
+        for second in pictures[i + 1 :]:
+            assert np.abs(first.astype(int) - second).max() > 60
+
+
+def test_an_edit_of_the_mouth_moves_nothing_else():
+    avatar = plain()
+    before, after = draw(avatar), draw(avatar.edit([("expression", "surprised")]))
+    left, top, right, bottom = (round(64 * edge) for edge in face_box(avatar))
+    changed = np.abs(before.astype(int) - after).max(2) > 0
+    assert changed.any()
+    changed[top - 2 : bottom + 3, left - 2 : right + 3] = False
+    assert not changed.any()
+
+
+def test_what_cannot_be_seen_has_no_label():
+    assert plain(hair="bald").labels()["hair_colour"] is None
+    assert plain(hair="bald", facial_hair="beard").labels()["hair_colour"] == "brown"
+    assert plain(glasses="sunglasses").labels()["eyes"] is None
+    assert plain(hair="hijab").labels()["clothes"] is None
+    assert plain(hair_colour="").labels()["hair_colour"] is None
+    assert not applicable(plain(hair="bald"), [("hair_colour", "green")])
+    assert applicable(plain(hair="bald"), [("hair_colour", "green"), ("hair", "bob")])
+
+
+def test_no_drawn_avatar_and_no_drawn_edit_shows_a_held_out_pair():
+    import random
+
+    for pair in HELD_OUT:
+        assert is_held_out(plain().edit(pair).facts())
+    for seed in range(2000):
+        avatar = sample(seed)
+        edited = avatar.edit(random_edit(avatar, random.Random(seed)))
+        for person in (avatar, edited):
+            assert not is_held_out(person.facts())
+
+
+def test_a_hair_colour_without_a_name_counts_as_the_nearest_one():
+    bearded = [Avatar(seed, {**plain().values, "hair_colour": "", "facial_hair": "beard"}) for seed in range(200)]
+    purple = [avatar for avatar in bearded if avatar.shows_held_out()]
+    assert 0 < len(purple) < len(bearded)
+
+
+def test_labels_are_indices():
+    row = label_row(plain(hair="hijab", glasses="sunglasses"))
+    assert row == [ATTRIBUTES["hair"].index("hijab"), -1, 0, 2, 0, -1, -1, -1]
