@@ -26,7 +26,7 @@ class SamplePicture(io.ComfyNode):
             description="Gives one of the avatar pictures that come with the pack. "
             "Connect Load Image instead to edit a picture of your own.",
             inputs=[
-                io.Combo.Input("name", options=names, default=names[0] if names else None, tooltip="Which sample."),
+                io.Combo.Input("name", options=names, default=names[0] if names else "", tooltip="Which sample."),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The sample picture, for Invert Image.")],
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,24 +25,22 @@ def classes(nodes: dict) -> dict:
     import comfy_extras.nodes_images
     import comfy_extras.nodes_post_processing
 
-    import nodes as comfyui_nodes
-
     blend = comfy_extras.nodes_post_processing.Blend
     return {
-        **comfyui_nodes.NODE_CLASS_MAPPINGS,
+        **importlib.import_module("nodes").NODE_CLASS_MAPPINGS,
         **comfy_extras.nodes_images.NODE_CLASS_MAPPINGS,
         blend.GET_SCHEMA().node_id: blend,
         **nodes,
     }
 
 
-def specification(node_class: type) -> dict[str, tuple]:
+def specification(node_class: type) -> dict[str, tuple[Any, ...]]:
     """Inputs of a node class as (type or options, settings), required ones first."""
-    types = node_class.INPUT_TYPES()
+    types: dict[str, dict[str, tuple[Any, ...]]] = node_class.INPUT_TYPES()
     return {**types.get("required", {}), **types.get("optional", {})}
 
 
-def is_widget(spec: tuple) -> bool:
+def is_widget(spec: tuple[Any, ...]) -> bool:
     return isinstance(spec[0], list) or str(spec[0]) in WIDGETS
 
 
