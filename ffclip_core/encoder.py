@@ -65,7 +65,9 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(downscales):
-            layers += [nn.Conv2d(width, width, 3, 2, 1), nn.LeakyReLU(0.01)]
+            convolution = nn.Conv2d(width, width, 3, 2, 1)
+            nn.init.kaiming_normal_(convolution.weight, a=0.01)  # Codes have unit scale from the start.
+            layers += [convolution, nn.LeakyReLU(0.01)]
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(width, latent_dim)
 

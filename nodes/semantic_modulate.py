@@ -95,14 +95,15 @@ class SemanticModulate(io.ComfyNode):
 
         def modulate(piece: slice) -> tuple[torch.Tensor, torch.Tensor]:
             result = network.modulate(w[piece].to(modulator.load_device), e[piece].to(modulator.load_device))
-            return result.delta.to(home), result.alignment.to(home)
+            # Drawn chunk by chunk: a heat map takes longer than its edit, and an interrupt lands only between chunks.
+            titles = [embedding.prompts[i] for i in prompt_index[piece]]
+            return result.delta.to(home), alignment_picture(result.alignment, titles=titles).to(home)
 
         # The largest thing a block makes is its text-latent map, width × width.
         results = run_in_chunks(modulator, len(w), network.latent_dim**2, modulate)
         delta = torch.cat([delta for delta, _ in results])
-        alignment = torch.cat([alignment for _, alignment in results])
+        picture = torch.cat([picture for _, picture in results])
 
         gates = layer_gates(network.num_layers, coarse, medium, fine).to(home)
         edited = Latent(w=apply_edit(w, delta, strength, gates), unedited=unedited, family=latent.family)
-        picture = alignment_picture(alignment, titles=[embedding.prompts[i] for i in prompt_index])
-        return io.NodeOutput(edited, picture.to(home))
+        return io.NodeOutput(edited, picture)

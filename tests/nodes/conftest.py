@@ -1,12 +1,8 @@
-"""Node tests run against a real ComfyUI source tree, without a server.
-
-``python run.py test`` names the tree in FFCLIP_COMFYUI; without it these tests are skipped.
-"""
+"""Node tests run against a real ComfyUI source tree, without a server."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -15,19 +11,16 @@ import torch
 
 
 @pytest.fixture(scope="session")
-def comfyui() -> Path:
+def comfyui(comfyui_folder: Path) -> Path:
     """Folder of a ComfyUI whose modules can be imported from here on, set to the CPU."""
-    folder = os.environ.get("FFCLIP_COMFYUI")
-    if not folder:
-        pytest.skip("FFCLIP_COMFYUI names no ComfyUI source folder (python run.py test sets it)")
-    sys.path.insert(0, folder)
+    sys.path.insert(0, str(comfyui_folder))
     from comfy.cli_args import args
 
     args.cpu = True
     # ComfyUI's main.py imports it this early too: its nodes.py later puts a folder with another `utils` on the path.
     import utils.extra_config  # noqa: F401
 
-    return Path(folder)
+    return comfyui_folder
 
 
 @pytest.fixture(scope="session")

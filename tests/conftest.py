@@ -1,0 +1,33 @@
+"""What the tests need beside Python: a ComfyUI source folder and a browser, which ``python run.py test`` names.
+
+Without them the tests that need them are skipped; in CI (CI=true) they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _named(variable: str, what: str) -> str:
+    value = os.environ.get(variable)
+    if value:
+        return value
+    reason = f"{variable} names no {what} (python run.py test sets it)"
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def comfyui_folder() -> Path:
+    """Folder of a ComfyUI, with its main.py, whose requirements this Python has."""
+    return Path(_named("FFCLIP_COMFYUI", "ComfyUI source folder"))
+
+
+@pytest.fixture(scope="session")
+def browser_program() -> str:
+    """The program of a Chromium, Chrome or Edge."""
+    return _named("FFCLIP_BROWSER", "browser: install Chromium, Chrome or Edge")

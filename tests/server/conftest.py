@@ -1,0 +1,101 @@
+"""One real ComfyUI server for the whole test session, with the pack, driven over HTTP and websocket."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ffclip import run
+from ffclip.ffclip_core import save_part
+from ffclip.ffclip_core.encoder import Encoder
+from PIL import Image
+
+Graph = dict[str, Any]
+
+# Stands in custom_nodes: no core node gives an empty batch.
+EMPTY_BATCH = """
+import torch
+
+class EmptyBatch:
+    RETURN_TYPES, FUNCTION, CATEGORY = ("IMAGE",), "make", "testing"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def make(self):
+        return (torch.zeros(0, 64, 64, 3),)
+
+NODE_CLASS_MAPPINGS = {"TestEmptyBatch": EmptyBatch}
+"""
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's own folder, with some model files that must be refused."""
+    base = tmp_path_factory.mktemp("comfyui")
+    models = base / "models" / "ffclip"
+    models.mkdir(parents=True)
+    (models / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in to download</body></html>")
+    (models / "cut-off.safetensors").write_bytes(b"\x00\x10\x00\x00\x00\x00\x00\x00{")
+    other = Encoder(12, 256, (64, 64), (16, 32, 32, 32), (1, 1, 1, 1), 32, family="others")
+    save_part(models / "other-family.safetensors", other)
+    pack = base / "custom_nodes" / "empty_batch"
+    pack.mkdir(parents=True)
+    (pack / "__init__.py").write_text(EMPTY_BATCH)
+    return base
+
+
+@pytest.fixture(scope="session")
+def server(comfyui_folder: Path, base: Path) -> Iterator[run.Server]:
+    with run.Server(comfyui_folder, Path(sys.executable), base) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_info(server: run.Server) -> dict[str, Any]:
+    return server.get_json("/object_info")
+
+
+@pytest.fixture
+def workflow(object_info: dict[str, Any]) -> Callable[[str], Graph]:
+    """A shipped workflow as ComfyUI runs it, by name."""
+
+    def read(name: str) -> Graph:
+        text = (run.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
+        return run.to_api(json.loads(text), object_info)
+
+    return read
+
+
+@pytest.fixture
+def only() -> Callable[[Graph, str], tuple[str, Graph]]:
+    """The one node of a kind in a graph: its id and its inputs."""
+
+    def find(graph: Graph, class_type: str) -> tuple[str, Graph]:
+        ((node_id, node),) = [(key, node) for key, node in graph.items() if node["class_type"] == class_type]
+        return node_id, node["inputs"]
+
+    return find
+
+
+@pytest.fixture
+def pictures(server: run.Server) -> Callable[[Graph], dict[str, list[bytes]]]:
+    """Run a graph to its end; the files of its output nodes by node id."""
+
+    def execute(graph: Graph) -> dict[str, list[bytes]]:
+        outputs = server.run(graph)["outputs"]
+        return {key: [server.image(image) for image in output.get("images", [])] for key, output in outputs.items()}
+
+    return execute
+
+
+@pytest.fixture(scope="session")
+def pixels() -> Callable[[bytes], np.ndarray]:
+    return lambda file: np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)

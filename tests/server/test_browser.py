@@ -1,0 +1,77 @@
+"""The page as a user sees it: each shipped workflow opened by its template address and run with the Run button.
+
+Screenshots go to the folder that FFCLIP_SCREENSHOTS names, otherwise to pytest's temporary folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ffclip import run
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json"))
+READY = "!!(window.app?.vueAppReady && window.app.graph && window.LiteGraph?.registered_node_types?.SaveImage)"
+SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.InstalledVersion": "1.32.9",
+    "Comfy.Workflow.Persist": False,
+    "Comfy.Notification.ShowVersionUpdates": False,
+    "Comfy.Minimap.Visible": False,
+    # The page checks the workflow file against its schema, and complains in a toast.
+    "Comfy.Validation.Workflows": True,
+    "Comfy.Locale": "en",
+}
+LISTEN = """() => {
+    window.finished = null;
+    for (const kind of ['execution_success', 'execution_error', 'execution_interrupted'])
+        window.app.api.addEventListener(kind, event =>
+            window.finished ??= {kind, message: event.detail?.exception_message ?? ''});
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser(browser_program: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Root, as in a container, may start Chromium only without its sandbox.
+        browser = playwright.chromium.launch(executable_path=browser_program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("FFCLIP_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
+    server: run.Server, browser: Browser, screenshots: Path, name: str
+) -> None:
+    server.post("/settings", SETTINGS)
+    page = browser.new_page(viewport={"width": 1600, "height": 900})
+    page.set_default_timeout(120_000)
+    page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
+    page.goto(f"{server.address}/?template={name}&source={run.PACK}")
+    page.wait_for_function(READY)
+    # Its nodes, and not those of the page's own first workflow.
+    page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')")
+    missing = "() => window.app.graph.nodes.filter(node => !window.LiteGraph.registered_node_types[node.type])"
+    assert page.evaluate(f"({missing})().map(node => node.type)") == []
+
+    page.evaluate(LISTEN)
+    page.get_by_test_id("queue-button").get_by_role("button", name="Run").first.click()
+    page.wait_for_function("() => window.finished !== null", timeout=180_000)
+    assert page.evaluate("() => window.finished") == {"kind": "execution_success", "message": ""}
+
+    page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    page.wait_for_timeout(2000)
+    page.screenshot(path=screenshots / f"{name}.png")
+    assert page.locator(".p-toast-message-error, .p-toast-message-warn").all_inner_texts() == []
+    page.close()

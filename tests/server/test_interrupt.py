@@ -1,0 +1,42 @@
+"""An interrupt lands within a second, whichever step is at work, and the server goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ffclip import run
+
+COLOURS = ("Purple", "Green", "Blonde", "Red", "Black", "Blue", "Pink", "Grey")
+
+
+@pytest.mark.parametrize(
+    "step", ["FFCLIPInvertImage", "FFCLIPEncodePrompt", "FFCLIPSemanticModulate", "FFCLIPSynthesize"]
+)
+def test_an_interrupt_of_a_long_grid_lands_within_a_second(
+    server: run.Server, workflow: Callable, only: Callable, step: str
+) -> None:
+    graph = workflow("many-prompts")
+    # Long where it is to be stopped, short before that: many pictures, or many prompts.
+    many = 512 if step == "FFCLIPInvertImage" else 16
+    lines = 4096 if step == "FFCLIPEncodePrompt" else 16
+    _, invert = only(graph, "FFCLIPInvertImage")
+    _, encode = only(graph, "FFCLIPEncodePrompt")
+    graph["repeat"] = {"class_type": "RepeatImageBatch", "inputs": {"image": invert["image"], "amount": many}}
+    invert["image"] = ["repeat", 0]
+    encode["text"] = "\n".join(f"{COLOURS[i % 8]} hair number {i}" for i in range(lines))
+    node_id, _ = only(graph, step)
+    asked: list[float] = []
+
+    def watch(kind: str, data: dict[str, Any]) -> None:
+        if kind == "progress" and data["node"] == node_id and data["value"] >= 8 and not asked:
+            assert data["value"] < data["max"] / 2, "the step is over too soon to be interrupted"
+            asked.append(time.monotonic())
+            server.post("/interrupt")
+
+    with pytest.raises(run.RunError, match="interrupted"):
+        server.run(graph, watch)
+    assert time.monotonic() - asked[0] < 1
+    assert server.run(workflow("edit-by-text"))["status"]["status_str"] == "success"
