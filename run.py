@@ -121,6 +121,10 @@ def demo(options: argparse.Namespace) -> int:
     if not options.output.absolute().parent.is_dir():
         raise RunError(f"There is no folder {options.output.absolute().parent}: make it, or choose another --output.")
     comfyui, python = _comfyui_and_python(options)
+    if options.image is not None:
+        look = [python, "-c", "import sys; from PIL import Image; Image.open(sys.argv[1]).load()", options.image]
+        if subprocess.run(look, env=_variables(), capture_output=True).returncode:
+            raise RunError(f"{options.image} is no picture that can be read: give --image a PNG, JPEG or WebP file.")
     with tempfile.TemporaryDirectory(prefix="ffclip-", ignore_cleanup_errors=True) as folder:
         with Server(comfyui, python, Path(folder)) as server:
             info = server.get_json("/object_info")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -107,7 +109,7 @@ def test_every_chunk_has_its_network_loaded_whole(part, monkeypatch) -> None:  #
     asked = []
     real = comfy.model_management.load_models_gpu
 
-    def load(models: list, **options: object) -> None:
+    def load(models: list, **options: Any) -> None:
         asked.append((models, options["force_full_load"]))
         real(models, **options)
 

@@ -144,7 +144,8 @@ def test_pair_puts_each_picture_with_its_prompt(chain, sample) -> None:  # noqa:
     latent, embedding = chain.invert(repeated(sample, 2)), chain.encode("Purple hair\nBald")
     both, alignment = chain.modulate(latent, embedding)
     second, _ = chain.modulate(
-        type(latent)(w=latent.w[1:], unedited=latent.w[1:], family=latent.family), chain.encode("Bald")
+        type(latent)(w=latent.w[1:], unedited=latent.w[1:], family=latent.family),
+        type(embedding)(e=embedding.e[1:], prompts=embedding.prompts[1:], family=embedding.family),
     )
     assert len(both.w) == len(alignment) == 2
     torch.testing.assert_close(both.w[1:], second.w, rtol=1e-4, atol=1e-4)

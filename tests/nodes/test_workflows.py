@@ -49,8 +49,8 @@ def widgets(node_class: type) -> list[tuple[str, list | None]]:
     found: list[tuple[str, list | None]] = []
     for name, spec in specification(node_class).items():
         if is_widget(spec):
-            settings = spec[1] if len(spec) > 1 else {}
-            found.append((name, spec[0] if isinstance(spec[0], list) else settings.get("options")))
+            kind, settings = [*spec, {}][:2]
+            found.append((name, kind if isinstance(kind, list) else settings.get("options")))
             if settings.get("control_after_generate"):
                 found.append(("control_after_generate", ["fixed"]))
     return found

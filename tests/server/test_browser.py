@@ -5,8 +5,9 @@ Screenshots go to the folder that FFCLIP_SCREENSHOTS names, otherwise to pytest'
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
-    server: run.Server, browser: Browser, screenshots: Path, name: str
+    server: run.Server, workflow: Callable, browser: Browser, screenshots: Path, name: str
 ) -> None:
     server.post("/settings", SETTINGS)
     page = browser.new_page(viewport={"width": 1600, "height": 900})
@@ -64,6 +65,12 @@ def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')")
     missing = "() => window.app.graph.nodes.filter(node => !window.LiteGraph.registered_node_types[node.type])"
     assert page.evaluate(f"({missing})().map(node => node.type)") == []
+
+    # What the page makes of a saved workflow is what run.py makes of it.
+    queued = json.loads(page.evaluate("async () => JSON.stringify((await window.app.graphToPrompt()).output)"))
+    assert {key: {"class_type": node["class_type"], "inputs": node["inputs"]} for key, node in queued.items()} == (
+        workflow(name)
+    )
 
     page.evaluate(LISTEN)
     page.get_by_test_id("queue-button").get_by_role("button", name="Run").first.click()

@@ -1,0 +1,133 @@
+"""Golden numbers: stored outputs in tests/data, and weights that follow from their names instead of being stored.
+
+Every weight is a function of (family, key, shape): the reference implementations ran on the CPU with the same weights.
+A value is base + scale·u, u uniform with mean 0 and variance 1, drawn by a generator that (family, key) seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+DATA = Path(__file__).parent / "data"
+SEED = 1
+
+# The base and scale of the first pattern that matches a whole key. ("fan", g) is g / √(product of all axes but the first).
+SCALES: dict[str, list[tuple[str, float, float | tuple[str, float]]]] = {
+    "stylegan": [
+        (r"style\.\d+\.weight", 0, 100),
+        (r"style\.\d+\.bias", 0, 20),
+        (r".*\.modulation\.weight", 0, 0.6),
+        (r".*\.modulation\.bias", 1, 0.1),
+        (r"to_rgb.*\.conv\.weight", 0, 0.25),
+        (r".*\.conv\.weight", 0, 1),
+        (r"input\.input", 0, 1),
+        (r".*\.noise\.weight", 0.05, 0.05),
+        (r"noises\..*", 0, 1),
+        (r".*\.activate\.bias", 0, 0.2),
+        (r"to_rgb.*\.bias", 0, 0.05),
+        (r"latent_avg", 0, 0.3),
+    ],
+    "e4e": [
+        (r".*running_mean", 0, 0.1),
+        (r".*running_var", 1, 0.15),
+        (r".*num_batches_tracked", 0, 0),
+        (r"input_layer\.0\.weight", 0, ("fan", 2)),
+        (r"(input_layer\.1|.*res_layer\.0|.*shortcut_layer\.1)\.weight", 1, 0.1),
+        (r"(input_layer\.2|.*res_layer\.2)\.weight", 0.25, 0.05),
+        (r".*res_layer\.4\.weight", 0.6, 0.1),
+        (r".*res_layer\.5\.fc\d\.weight", 0, ("fan", 1.5)),
+        (r"styles\.\d+\.linear\.weight", 0, 0.5),
+        (r"styles\..*\.weight", 0, ("fan", 1.4)),
+        (r".*\.weight", 0, ("fan", 1)),
+        (r".*\.bias", 0, 0.1),
+    ],
+    "ffclip": [
+        (r".*attention_layer\.k_matrix\.weight", 0, 6),
+        (r".*\.v_matrix\.weight", 0, ("fan", 2)),
+        (r".*\.[qk]_matrix\.weight", 0, ("fan", 0.45)),
+        (r".*_\.1\.weight", 1, 0.2),
+        (r".*_\.1\.bias", 0, 0.2),
+        (r".*_\.3\.weight", 0, ("fan", 0.4)),
+        (r".*\.3\.gamma_\.3\.bias", -0.7, 0.05),
+        (r".*\.weight", 0, ("fan", 1)),
+        (r".*\.bias", 0, 0.05),
+    ],
+    # The variances of PyTorch's default initialisation: badly conditioned on purpose.
+    "ffclip_init": [
+        (r".*_\.1\.weight", 1, 0),
+        (r".*_\.1\.bias", 0, 0),
+        (r".*\.weight", 0, ("fan", 0.57735)),
+        (r".*\.bias", 0, 0.025516),
+    ],
+    "clip": [
+        (r"token_embedding\.weight", 0, 0.05),
+        (r"positional_embedding", 0, 0.02),
+        (r".*ln_\w+\.weight", 1, 0.1),
+        (r"text_projection", 0, 0.019),
+        (r".*(in_proj_weight|c_fc\.weight)", 0, ("fan", 1.5)),
+        (r".*\.weight", 0, ("fan", 0.4)),
+        (r".*", 0, 0.05),
+    ],
+}
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def weight(family: str, key: str, shape: tuple[int, ...]) -> Tensor:
+    """The float32 weight `key` of a network of `family`."""
+    base, scale = next((base, scale) for pattern, base, scale in SCALES[family] if re.fullmatch(pattern, key))
+    if isinstance(scale, tuple):
+        scale = scale[1] / math.sqrt(math.prod(shape[1:]))
+    seed = (zlib.crc32(f"{family}/{key}".encode()) + 2654435769 * SEED) % 2**32
+    uniform = np.random.RandomState(seed).random_sample(math.prod(shape))
+    unit = ((2 * uniform - 1) * math.sqrt(3)).astype(np.float32).reshape(shape)
+    return torch.from_numpy(np.asarray(np.float32(base) + np.float32(scale) * unit, np.float32))
+
+
+def weights(network: nn.Module, family: str) -> dict[str, Tensor]:
+    """The weights of all tensors in the network's state dict that `family` has a scale for."""
+    return {
+        key: weight(family, key, tuple(value.shape)).to(value.dtype)
+        for key, value in network.state_dict().items()
+        if any(re.fullmatch(pattern, key) for pattern, _, _ in SCALES[family])
+    }
+
+
+def fill(network: Network, family: str, half: bool = False) -> Network:
+    """The network with its golden weights, rounded to float16 if `half`; ready for use."""
+    found = weights(network, family)
+    network.load_state_dict({key: value.half().float() if half else value for key, value in found.items()})
+    return network.eval()
+
+
+def tensors(name: str) -> dict[str, Tensor]:
+    """The stored numbers tests/data/<name>.safetensors."""
+    return load_file(DATA / f"{name}.safetensors")
+
+
+def table(name: str) -> Any:
+    """The stored table tests/data/<name>.json."""
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def picture(name: str) -> Tensor:
+    """The stored picture tests/data/<name>.png as ComfyUI holds pictures: [1, H, W, 3] in [0, 1]."""
+    with Image.open(DATA / f"{name}.png") as file:
+        return torch.from_numpy(np.asarray(file.convert("RGB")).astype(np.float32) / 255)[None]
+
+
+def difference(found: Tensor, expected: Tensor) -> float:
+    """Largest absolute difference; the shapes have to agree."""
+    assert found.shape == expected.shape
+    return float((found.double() - expected.double()).abs().max())
