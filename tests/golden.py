@@ -107,7 +107,8 @@ def weights(network: nn.Module, family: str) -> dict[str, Tensor]:
 def fill(network: Network, family: str, half: bool = False) -> Network:
     """The network with its golden weights, rounded to float16 if `half`; ready for use."""
     found = weights(network, family)
-    network.load_state_dict({key: value.half().float() if half else value for key, value in found.items()})
+    found = {key: value.half().to(value.dtype) if half else value for key, value in found.items()}
+    network.load_state_dict({**network.state_dict(), **found})
     return network.eval()
 
 

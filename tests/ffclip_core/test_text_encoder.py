@@ -1,0 +1,40 @@
+"""The published text tower against stored features, from weights that golden.py makes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from ffclip.ffclip_core import InputError
+from ffclip.ffclip_core.text_encoder import TextEncoder, _tokenizer
+
+import golden
+
+
+@pytest.fixture(scope="module")
+def published() -> TextEncoder:
+    return golden.fill(TextEncoder(), "clip")
+
+
+def test_token_ids_and_features(published: TextEncoder) -> None:
+    io, prompts = golden.tensors("clip_text"), golden.table("clip_text")["prompts"]
+    # The reference cuts a long prompt and puts the end-of-text token last, as open_clip does.
+    assert torch.equal(_tokenizer()(prompts).int(), io["token_ids"].int())
+    with torch.inference_mode():
+        assert golden.difference(published.encode_tokens(io["token_ids"]), io["text_features_fp64"]) < 1e-4
+        written = [i for i, prompt in enumerate(prompts) if prompt.strip()]
+        found = published.encode([prompts[i] for i in written])
+    assert golden.difference(found, io["text_features_fp64"][written]) < 1e-4
+    assert found.dtype == torch.float32
+    shapes = {key: list(value.shape) for key, value in published.state_dict().items()}
+    assert shapes == golden.table("keys")["text_encoder"]
+
+
+@pytest.mark.parametrize("prompts", [[], [""], ["Bald", " \n"]])
+def test_nothing_to_read_is_refused(published: TextEncoder, prompts: list[str]) -> None:
+    with pytest.raises(InputError, match="write what to change"):
+        published.encode(prompts)
+
+
+def test_a_long_prompt_is_known_to_be_cut(published: TextEncoder) -> None:
+    assert not published.is_truncated("bald " * 75)
+    assert published.is_truncated("bald " * 76)
