@@ -1,4 +1,6 @@
-"""StyleGAN2's generator: W+ code → picture (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020).
+"""StyleGAN2's generator: W+ code → picture.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020.
 
 Parameters carry the names of the common PyTorch layout (g_ema of stylegan2-*.pt files), so those load as they are.
 """
@@ -20,7 +22,7 @@ NOISE_MODES = ("const", "random", "none")
 
 
 class EqualLinear(nn.Module):
-    """x·(W·lr_mul/√in)ᵀ + b·lr_mul, then fused leaky ReLU if `activate` (equalised learning rate, ProGAN section 4.1)."""
+    """x·(W·lr_mul/√in)ᵀ + b·lr_mul, then fused leaky ReLU if `activate` (equalised learning rate: ProGAN, 4.1)."""
 
     def __init__(
         self, in_dim: int, out_dim: int, bias_init: float = 0.0, lr_mul: float = 1.0, activate: bool = False
@@ -44,7 +46,7 @@ class PixelNorm(nn.Module):
 
 
 class Blur(nn.Module):
-    """The FIR filter [1, 3, 3, 1] in both axes, times 4 to make up for zeros put in between; not stored in our files."""
+    """The FIR filter [1, 3, 3, 1] in both axes, times 4 to make up for zeros put in between; not in our files."""
 
     kernel: Tensor
 
@@ -61,7 +63,13 @@ class ModulatedConv2d(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, latent_dim: int, up: bool = False, demodulate: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        latent_dim: int,
+        up: bool = False,
+        demodulate: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
@@ -163,6 +171,8 @@ class Generator(nn.Module):
         family: str | None = None,
     ) -> None:
         super().__init__()
+        if size < 8 or size & (size - 1):
+            raise ValueError(f"the size is a power of two from 8 on, not {size}")
         self.size, self.latent_dim, self.family = size, latent_dim, family
         self.num_layers = 2 * int(math.log2(size)) - 2
         self.channels = {2**i: channels[2**i] for i in range(2, int(math.log2(size)) + 1)}
@@ -174,7 +184,7 @@ class Generator(nn.Module):
         self.conv1 = StyledConv(before, before, latent_dim)
         self.to_rgb1 = ToRGB(before, latent_dim, up=False)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
-        for resolution, after in list(self.channels.items())[1:]:
+        for _resolution, after in list(self.channels.items())[1:]:
             self.convs.append(StyledConv(before, after, latent_dim, up=True))
             self.convs.append(StyledConv(after, after, latent_dim))
             self.to_rgbs.append(ToRGB(after, latent_dim))

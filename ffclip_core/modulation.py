@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -71,7 +71,9 @@ class ModulationBlock(nn.Module):
 class Modulator(nn.Module):
     """The chain of modulation blocks. The text embedding is as wide as the latent code (text_dim = latent_dim)."""
 
-    def __init__(self, num_layers: int = 18, latent_dim: int = 512, num_blocks: int = 4, family: str | None = None) -> None:
+    def __init__(
+        self, num_layers: int = 18, latent_dim: int = 512, num_blocks: int = 4, family: str | None = None
+    ) -> None:
         super().__init__()
         self.num_layers, self.latent_dim, self.num_blocks, self.family = num_layers, latent_dim, num_blocks, family
         self.att_mapper = nn.Module()
@@ -120,13 +122,14 @@ def _injector(dim: int) -> nn.Sequential:
 
 
 def _inject(layers: nn.Sequential, e: Tensor) -> Tensor:
-    first, norm, _, last = layers
-    assert isinstance(norm, nn.LayerNorm)
+    first, last, norm = layers[0], layers[3], cast(nn.LayerNorm, layers[1])
     weight, bias = norm.weight.to(e.dtype), norm.bias.to(e.dtype)
-    return _linear(last, F.leaky_relu(F.layer_norm(_linear(first, e), norm.normalized_shape, weight, bias, norm.eps), 0.01))
+    return _linear(
+        last, F.leaky_relu(F.layer_norm(_linear(first, e), norm.normalized_shape, weight, bias, norm.eps), 0.01)
+    )
 
 
 def _linear(layer: nn.Module, x: Tensor) -> Tensor:
     """The layer in the dtype of x, whatever its weights are stored in."""
-    assert isinstance(layer, nn.Linear)
+    layer = cast(nn.Linear, layer)
     return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,7 +18,9 @@ def prepare(images: Tensor, size: tuple[int, int], fit: str = "crop") -> Tensor:
     antialiased bilinear filter, as PIL does. Raises InputError for anything else, an empty batch too.
     """
     if images.ndim != 4:
-        raise InputError(f"A batch of pictures has the shape [batch, height, width, channels], not {list(images.shape)}.")
+        raise InputError(
+            f"A batch of pictures has the shape [batch, height, width, channels], not {list(images.shape)}."
+        )
     batch, height, width, channels = images.shape
     if batch == 0:
         raise InputError("The batch holds 0 pictures: connect at least one picture.")

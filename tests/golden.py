@@ -22,7 +22,7 @@ from torch import Tensor, nn
 DATA = Path(__file__).parent / "data"
 SEED = 1
 
-# The base and scale of the first pattern that matches a whole key. ("fan", g) is g / √(product of all axes but the first).
+# Base and scale of the first pattern that matches a whole key; ("fan", g) is g / √(product of all axes but the first).
 SCALES: dict[str, list[tuple[str, float, float | tuple[str, float]]]] = {
     "stylegan": [
         (r"style\.\d+\.weight", 0, 100),

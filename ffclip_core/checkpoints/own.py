@@ -78,7 +78,8 @@ def _load(path: str | Path, part: str, kind: type[Part]) -> Part:
     tensors, metadata = _read(path, part)
     if metadata.get("part") != part:
         raise CheckpointError(
-            f"{path.name} holds the part '{metadata.get('part')}' of a model, not the {_words(part)}: choose another file."
+            f"{path.name} holds the part '{metadata.get('part')}' of a model, not the {_words(part)}: choose another "
+            "file."
         )
     network = _build(path, kind, metadata)
     problem = _mismatch(network.state_dict(), tensors)

@@ -111,8 +111,8 @@ def report(evaluation: Evaluation, most: int) -> str:
     lines = [
         "# Evaluation of the embedded avatar family",
         "",
-        f"{len(e.avatars)} avatars never seen in training. Written by `python -m ffclip.ffclip_core.training.evaluate`, "
-        "whose help explains the columns.",
+        f"{len(e.avatars)} avatars never seen in training. Written by `python -m "
+        "ffclip.ffclip_core.training.evaluate`, whose help explains the columns.",
         "",
         "## Reconstruction",
         "",
@@ -178,7 +178,6 @@ def main() -> None:
     arguments.out.write_text(text, encoding="utf-8")
     prompts = ("Purple hair", "Bald", "Beard", "wearing glasses", "Surprise", "Sad", "afro hairstyle", "closed eyes")
     picture(evaluation, range(10), prompts, arguments.out.with_suffix(".png"))
-    print(text)
 
 
 if __name__ == "__main__":

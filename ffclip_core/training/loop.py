@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 CHECKPOINT = "checkpoint.pt"
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -76,20 +79,20 @@ def _process(rank: int, worker: Callable[..., None], run: Run, port: int, more: 
 def fit(
     rank: int,
     run: Run,
-    model: nn.Module,
+    model: Network,
     losses: Callable[[int, np.random.Generator], dict[str, Tensor]],
     *,
     ema: float = 0.0,
     clip: float = math.inf,
     faster: dict[str, float] | None = None,
-    sheet: Callable[[nn.Module, Path], None] | None = None,
+    sheet: Callable[[Network, Path], None] | None = None,
     sheet_every: int = 500,
-) -> nn.Module:
+) -> Network:
     """Minimise the sum of losses(step, rng) with Adam and a cosine schedule; returns the (averaged) model, eval().
 
     ema is the decay of the weights' running mean that is returned (0: the weights themselves); clip the largest
-    gradient norm; faster maps the
-    first part of parameters' names to a factor of their learning rate.
+    gradient norm; faster maps the first part of parameters' names to a factor of their learning rate; sheet draws a
+    sample sheet into the folder every sheet_every steps.
     """
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():

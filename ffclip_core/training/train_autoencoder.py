@@ -118,7 +118,6 @@ def _worker(rank: int, run: loop.Run, clip_path: Path) -> None:
 
     trained = loop.fit(rank, run, model, losses, ema=0.998, clip=5.0, faster={"generator": 4.0}, sheet=reconstructions)
     if rank == 0:
-        assert isinstance(trained, AutoEncoder)
         finish(trained, pictures[0], run.folder)
 
 

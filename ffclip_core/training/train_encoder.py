@@ -1,11 +1,12 @@
-"""Train the e4e encoder for a trained generator, which follows it: picture → encoder → W+ → synthesis → the same picture.
+"""Train the e4e encoder for a trained generator: picture → encoder → W+ → synthesis → the same picture.
 
 python -m ffclip.ffclip_core.training.train_encoder DATA RUN --generator GENERATOR_RUN --clip CLIP_RUN/clip.pt
 
 The encoder that trained with the generator is small and less exact than the generator can draw: optimised codes halve
 its error. Here a larger one learns from scratch by the same pixel losses; after a twentieth of the steps the generator
-learns too, and after a quarter the attribute heads of the small CLIP's image tower judge the reconstructions. Batch
-statistics are frozen for the last third. The mapping network stays; latent_avg is set to the codes' mean.
+learns too; a linear probe keeps attributes easy to read from the codes. For the last third batch statistics are frozen,
+and the attribute heads of the small CLIP's image tower judge the reconstructions, a little. The mapping network stays;
+latent_avg is set to the codes' mean.
 """
 
 from __future__ import annotations
@@ -65,13 +66,14 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, clip_path: Path) -> N
         parts = {
             "l1": 2 * (difference.abs() * face_weights(boxes[rows], 4.0)).mean(),
             "laplacian": 2 * laplacian_l1(difference),
-            "probe": 0.02 * probe.sum(),
+            "probe": 0.1 * probe.sum(),
             "attributes": torch.zeros(()),
         }
-        if done >= 0.25:
-            some = slice(0, run.batch // 2)  # Half of the pictures: CLIP takes time.
+        if done >= 0.67:
+            # Not before: the heads mislead while the pictures are soft. Half of the pictures: CLIP takes time.
+            some = slice(0, run.batch // 2)
             read = clip.attributes(clip.features(y[some])[-1])
-            parts["attributes"] = 0.04 * attribute_losses(read, seen[some]).sum()
+            parts["attributes"] = 0.05 * (done - 0.67) * attribute_losses(read, seen[some]).sum()
         return parts
 
     def reconstructions(average: nn.Module, folder: Path) -> None:
@@ -84,7 +86,6 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, clip_path: Path) -> N
         rank, run, model, losses, ema=0.998, clip=5.0, faster={"generator": 2.0}, sheet=reconstructions, sheet_every=250
     )
     if rank == 0:
-        assert isinstance(trained, AutoEncoder)
         with torch.no_grad():
             finish(trained, pictures[0][:10_000], run.folder)
 

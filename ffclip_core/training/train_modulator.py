@@ -140,7 +140,16 @@ def _worker(rank: int, run: loop.Run, autoencoder: Path, clip_path: Path) -> Non
         }
 
     def edits(average: nn.Module, folder: Path) -> None:
-        prompts = ("Purple hair", "Bald", "Beard", "wearing glasses", "Surprise", "Sad", "afro hairstyle", "closed eyes")
+        prompts = (
+            "Purple hair",
+            "Bald",
+            "Beard",
+            "wearing glasses",
+            "Surprise",
+            "Sad",
+            "afro hairstyle",
+            "closed eyes",
+        )
         with torch.no_grad():
             e = clip.encode_text(open_clip.tokenize(list(prompts)))
             sheet_rows = []
@@ -152,7 +161,6 @@ def _worker(rank: int, run: loop.Run, autoencoder: Path, clip_path: Path) -> Non
 
     trained = loop.fit(rank, run, model, losses, ema=0.995, clip=1.0, sheet=edits, sheet_every=250)
     if rank == 0:
-        assert isinstance(trained, Modulator)
         save_part(run.folder / "modulator.safetensors", trained, torch.float32)
         save_part(run.folder / "text_encoder.safetensors", export_text_encoder(clip))
 

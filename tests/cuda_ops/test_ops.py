@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import golden
 import pytest
 import torch
 from ffclip.cuda_ops import fused_leaky_relu, upfirdn2d
-
-import golden
 
 OPS = golden.tensors("ops")
 

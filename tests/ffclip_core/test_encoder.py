@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import golden
 import pytest
 import torch
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.encoder import Encoder
-
-import golden
 
 SIZES = {"ffhq": (18, (256, 256)), "cars": (16, (192, 256)), "church": (14, (256, 256))}
 

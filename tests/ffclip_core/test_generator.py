@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
+import golden
 import pytest
 import torch
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.generator import EqualLinear, Generator, ModulatedConv2d, StyledConv, ToRGB
 from torch import Tensor, nn
-
-import golden
 
 OPS = golden.tensors("ops")
 TINY_CHANNELS = {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import golden
 import pytest
 import torch
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.modulation import Modulator
-
-import golden
 
 
 @pytest.mark.parametrize(

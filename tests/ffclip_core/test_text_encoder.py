@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import golden
 import pytest
 import torch
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.text_encoder import TextEncoder, _tokenizer
-
-import golden
 
 
 @pytest.fixture(scope="module")

@@ -31,20 +31,20 @@ def plain(**values: str) -> Avatar:
     return Avatar(5, {**defaults, **values})
 
 
-def test_the_same_seed_draws_the_same_picture():
+def test_the_same_seed_draws_the_same_picture() -> None:
     assert np.array_equal(draw(sample(3)), draw(sample(3)))
     assert not np.array_equal(draw(sample(3)), draw(sample(4)))
 
 
 @pytest.mark.parametrize("attribute", list(ATTRIBUTES))
-def test_every_value_of_an_attribute_looks_different(attribute):
+def test_every_value_of_an_attribute_looks_different(attribute: str) -> None:
     pictures = [draw(plain().edit([(attribute, value)])) for value in ATTRIBUTES[attribute]]
     for i, first in enumerate(pictures):
         for second in pictures[i + 1 :]:
             assert np.abs(first.astype(int) - second).max() > 60
 
 
-def test_an_edit_of_the_mouth_moves_nothing_else():
+def test_an_edit_of_the_mouth_moves_nothing_else() -> None:
     avatar = plain()
     before, after = draw(avatar), draw(avatar.edit([("expression", "surprised")]))
     left, top, right, bottom = (round(64 * edge) for edge in face_box(avatar))
@@ -54,7 +54,7 @@ def test_an_edit_of_the_mouth_moves_nothing_else():
     assert not changed.any()
 
 
-def test_what_cannot_be_seen_has_no_label():
+def test_what_cannot_be_seen_has_no_label() -> None:
     assert plain(hair="bald").labels()["hair_colour"] is None
     assert plain(hair="bald", facial_hair="beard").labels()["hair_colour"] == "brown"
     assert plain(glasses="sunglasses").labels()["eyes"] is None
@@ -64,7 +64,7 @@ def test_what_cannot_be_seen_has_no_label():
     assert applicable(plain(hair="bald"), [("hair_colour", "green"), ("hair", "bob")])
 
 
-def test_no_drawn_avatar_and_no_drawn_edit_shows_a_held_out_pair():
+def test_no_drawn_avatar_and_no_drawn_edit_shows_a_held_out_pair() -> None:
     import random
 
     for pair in HELD_OUT:
@@ -76,12 +76,12 @@ def test_no_drawn_avatar_and_no_drawn_edit_shows_a_held_out_pair():
             assert not is_held_out(person.facts())
 
 
-def test_a_hair_colour_without_a_name_counts_as_the_nearest_one():
+def test_a_hair_colour_without_a_name_counts_as_the_nearest_one() -> None:
     bearded = [Avatar(seed, {**plain().values, "hair_colour": "", "facial_hair": "beard"}) for seed in range(200)]
     purple = [avatar for avatar in bearded if avatar.shows_held_out()]
     assert 0 < len(purple) < len(bearded)
 
 
-def test_labels_are_indices():
+def test_labels_are_indices() -> None:
     row = label_row(plain(hair="hijab", glasses="sunglasses"))
     assert row == [ATTRIBUTES["hair"].index("hijab"), -1, 0, 2, 0, -1, -1, -1]

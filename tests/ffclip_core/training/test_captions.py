@@ -14,20 +14,20 @@ from ffclip.ffclip_core.training.captions import (
 )
 
 
-def test_every_fact_has_a_wording():
+def test_every_fact_has_a_wording() -> None:
     for attribute, values in ATTRIBUTES.items():
         for value in values:
             texts = {caption([(attribute, value)], random.Random(i)).lower() for i in range(50)}
             assert len(texts) > 5
 
 
-def test_captions_name_the_colour_beside_its_noun():
+def test_captions_name_the_colour_beside_its_noun() -> None:
     texts = {caption([("hair", "afro"), ("hair_colour", "purple")], random.Random(i)).lower() for i in range(300)}
     assert "purple afro" in texts
     assert all("purple" in text and "afro" in text for text in texts)
 
 
-def test_no_paraphrase_is_ever_made_by_caption():
+def test_no_paraphrase_is_ever_made_by_caption() -> None:
     made = set()
     for seed in range(5000):
         rng = random.Random(seed)
@@ -37,7 +37,7 @@ def test_no_paraphrase_is_ever_made_by_caption():
     assert not made & {text.lower() for text, _, _ in EVALUATION_PARAPHRASES}
 
 
-def test_the_evaluation_lists_are_what_the_model_card_says():
+def test_the_evaluation_lists_are_what_the_model_card_says() -> None:
     assert len(EVALUATION_PROMPTS) >= 40
     assert len(EVALUATION_PAIRS) >= 10
     unseen = {frozenset(facts) for _, facts in EVALUATION_PAIRS if is_held_out(facts)}

@@ -37,7 +37,7 @@ def steps(run: Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
-def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path):
+def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -> None:
     data, judge, clip, both, blocks = (tmp_path / name for name in ("data", "judge", "clip", "autoencoder", "blocks"))
     command(tmp_path, "draw_dataset", data, "--count", 60)
     few = ("--steps", 50, "--batch", 4, "--workers", 1)
@@ -52,16 +52,16 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path):
     assert (editor.generator.size, editor.generator.num_layers) == (64, 10)
     assert sum(path.stat().st_size for path in blocks.glob("*.safetensors")) < 40_000_000
     table = tmp_path / "evaluation.md"
-    command(tmp_path, "evaluate", judge / "judge.pt", "--models", blocks, "--count", 64, "--per-prompt", 4, "--out", table)
+    command(
+        tmp_path, "evaluate", judge / "judge.pt", "--models", blocks, "--count", 64, "--per-prompt", 4, "--out", table
+    )
     text = table.read_text()
     assert "all single prompts" in text and "pair, unseen" in text and "paraphrase, new word" in text
     assert table.with_suffix(".png").exists()
 
 
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path):
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     command(tmp_path, "draw_dataset", tmp_path / "data", "--count", 20)
     for total in (50, 100):
-        command(
-            tmp_path, "judge", tmp_path / "data", tmp_path / "run", "--steps", total, "--batch", 2, "--workers", 1
-        )
+        command(tmp_path, "judge", tmp_path / "data", tmp_path / "run", "--steps", total, "--batch", 2, "--workers", 1)
     assert steps(tmp_path / "run") == [50, 100]

@@ -1,0 +1,172 @@
+"""Our own files: what is written is read again, and everything else is refused in one sentence, without running it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from ffclip.ffclip_core import (
+    EMBEDDED,
+    CheckpointError,
+    load_encoder,
+    load_generator,
+    load_modulator,
+    load_text_encoder,
+    save_part,
+)
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+PARTS = {
+    "generator": (load_generator, lambda: Generator(16, {4: 8, 8: 8, 16: 4}, 16, 2, family="toys")),
+    "encoder": (load_encoder, lambda: Encoder(6, 16, (64, 48), (16, 16, 16, 32), (1, 1, 2, 1), 24, family="toys")),
+    "modulator": (load_modulator, lambda: Modulator(6, 16, 3, family="toys")),
+    "text_encoder": (load_text_encoder, lambda: TextEncoder(16, 32, 2, 1, family="toys")),
+}
+
+
+def sentence(load: Callable, path: Path) -> str:
+    """What the loader says about a bad file: one line, one sentence, with the file's name."""
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert path.name in message and "\n" not in message and message.endswith((".", "there.", "link."))
+    return message
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_part_comes_back_as_it_was_written(part: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    load, build = PARTS[part]
+    network, path = build(), tmp_path / "any name.safetensors"
+    save_part(path, network, dtype)
+    state = torch.get_rng_state()
+    loaded = load(path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert loaded.architecture == network.architecture and loaded.family == "toys" and not loaded.training
+    for key, value in network.state_dict().items():
+        found = loaded.state_dict()[key]
+        assert found.dtype == value.dtype and found.device.type == "cpu"
+        assert torch.equal(found, value.to(dtype).to(value.dtype))
+    # Constants that no file holds are in their place too.
+    assert all(not buffer.is_meta for buffer in loaded.buffers())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_embedded_family_is_small_and_says_what_it_is(part: str) -> None:
+    path = EMBEDDED / f"{part}.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    assert (metadata["format"], metadata["part"], metadata["family"]) == ("ffclip", part, "avatars")
+    assert PARTS[part][0](path).family == "avatars"
+    assert sum(file.stat().st_size for file in EMBEDDED.glob("*.safetensors")) < 40_000_000
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert "There is no file" in sentence(load_generator, tmp_path / "gone.safetensors")
+    assert "There is no file" in sentence(load_generator, tmp_path)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("other", PARTS)
+def test_the_file_of_another_part(part: str, other: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_part(path, PARTS[other][1]())
+    if part != other:
+        message = sentence(PARTS[part][0], path)
+        assert f"'{other}'" in message and part.replace("_", " ") in message
+
+
+class Bomb:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is empty"),
+        (b"\n <!DOCTYPE html><html><body>Sign in to download</body></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "git-lfs pointer"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), "no model file"),
+        (b"\xff" * 64, "no model file"),
+        (b"\xff\xff\xff\xff\xff\xff\xff\x7f{", "no model file"),
+        ((2).to_bytes(8, "little") + b"{}", "not one of FFCLIP's parts"),
+        ((4).to_bytes(8, "little") + b"[[[[", "no model file"),
+    ],
+    ids=["empty", "page", "lfs", "picture", "noise", "huge-header", "no-tensors", "no-json"],
+)
+def test_a_file_that_is_no_model(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    for load, _ in PARTS.values():
+        assert says in sentence(load, path)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_is_refused_and_nothing_in_it_runs(protocol: int, tmp_path: Path) -> None:
+    path, mark = tmp_path / "model.safetensors", tmp_path / "ran"
+    path.write_bytes(pickle.dumps(Bomb(mark), protocol))
+    sentence(load_generator, path)
+    torch.save({"g_ema": Bomb(mark)}, path)
+    assert "nothing in it was run" in sentence(load_generator, path)
+    assert not mark.exists()
+
+
+def test_a_file_cut_anywhere(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.safetensors", tmp_path / "cut.safetensors"
+    save_part(whole, PARTS["generator"][1]())
+    content = whole.read_bytes()
+    for length in [*range(1, 64, 9), *range(64, len(content), len(content) // 25), len(content) - 1]:
+        cut.write_bytes(content[:length])
+        sentence(load_generator, cut)
+
+
+def _rewrite(path: Path, change: Callable[[dict, dict], None]) -> None:
+    """A generator's file whose tensors and architecture were changed."""
+    network = PARTS["generator"][1]()
+    tensors, architecture = network.state_dict(), network.architecture
+    change(tensors, architecture)
+    metadata = {"format": "ffclip", "part": "generator", "family": "", "architecture": json.dumps(architecture)}
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t, a: t.pop("input.input"), "it lacks the tensor 'input.input'"),
+        (lambda t, a: t.update(extra=torch.zeros(1)), "tensor 'extra' that its header does not describe"),
+        (
+            lambda t, a: t.update({"input.input": torch.zeros(1, 8, 5, 4)}),
+            r"shape [1, 8, 5, 4] instead of [1, 8, 4, 4]",
+        ),
+        (lambda t, a: a.update(latent_dim=10**12), "describes no network"),
+        (lambda t, a: a.update(latent_dim=199_999, num_mapping_layers=50), "impossibly large"),
+        (lambda t, a: a.update(latent_dim=-1), "describes no network"),
+        (lambda t, a: a.update(latent_dim="16"), "describes no network"),
+        (lambda t, a: a.update(size=17), "describes no network"),
+        (lambda t, a: a.update(size=1024), "describes no network"),
+        (lambda t, a: a.update(channels={"4": 8}), "describes no network"),
+        (lambda t, a: a.update(channels=[8] * 1000), "describes no network"),
+        (lambda t, a: a.update(colour=3), "describes no network"),
+        (lambda t, a: a.clear(), "describes no network"),
+    ],
+)
+def test_a_file_whose_parts_contradict_each_other(change: Callable, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    _rewrite(path, change)
+    assert re.search(re.escape(says), sentence(load_generator, path))

@@ -1,0 +1,70 @@
+"""Pictures in and out."""
+
+from __future__ import annotations
+
+import golden
+import pytest
+import torch
+from ffclip.ffclip_core import InputError
+from ffclip.ffclip_core.pictures import prepare, to_images
+
+
+@pytest.mark.parametrize(("name", "size"), [("256x256", (256, 256)), ("cars_192x256", (192, 256))])
+def test_resizing_is_pils(name: str, size: tuple[int, int]) -> None:
+    wanted = golden.picture(f"resize_out_{name}")
+    source = golden.picture("resize_in")
+    # The stored picture was squashed to its size; here that is done by giving it those proportions first.
+    x = torch.nn.functional.interpolate(source.permute(0, 3, 1, 2), size=size, mode="bilinear", antialias=True)
+    assert golden.difference(x.permute(0, 2, 3, 1), wanted) < 1.01 / 255
+    if source.shape[1] * size[1] == source.shape[2] * size[0]:
+        assert golden.difference(to_images(prepare(source, size)), wanted) < 1.01 / 255
+
+
+def test_crop_takes_the_middle_and_letterbox_keeps_everything() -> None:
+    wide = torch.zeros(1, 32, 96, 3)
+    wide[:, :, 32:64] = 0.5
+    wide[:, :, 64:] = 1
+    cropped = prepare(wide, (32, 32))
+    assert torch.allclose(cropped, torch.zeros(1, 3, 32, 32))
+    boxed = to_images(prepare(wide, (96, 96), "letterbox"))
+    assert torch.equal(boxed[:, 32:64], wide)
+    assert torch.equal(boxed[:, :32], torch.ones(1, 32, 96, 3)) and torch.equal(boxed[:, 64:], torch.ones(1, 32, 96, 3))
+    tall = wide.transpose(1, 2)
+    assert torch.equal(prepare(tall, (32, 32)), cropped.transpose(2, 3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 2), (63, 65), (1000, 700)])
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_every_shape_gives_the_size_and_stays_in_range(shape: tuple[int, int], fit: str) -> None:
+    x = prepare(torch.rand(1, *shape, 3), (48, 64), fit)
+    assert x.shape == (1, 3, 48, 64) and -1 <= x.min() and x.max() <= 1
+
+
+def test_alpha_lies_on_white_and_gray_becomes_rgb() -> None:
+    glass = torch.zeros(1, 8, 8, 4)
+    glass[:, :, :4, 3] = 1
+    x = to_images(prepare(glass, (8, 8)))
+    assert torch.equal(x[:, :, :4], torch.zeros(1, 8, 4, 3)) and torch.equal(x[:, :, 4:], torch.ones(1, 8, 4, 3))
+    gray = torch.full((2, 8, 8, 1), 0.25)
+    assert torch.equal(to_images(prepare(gray, (8, 8))), torch.full((2, 8, 8, 3), 0.25))
+
+
+@pytest.mark.parametrize(
+    ("images", "fit", "says"),
+    [
+        (torch.zeros(0, 8, 8, 3), "crop", "0 pictures"),
+        (torch.zeros(1, 8, 8, 2), "crop", "channels, not 2"),
+        (torch.zeros(8, 8, 3), "crop", r"not \[8, 8, 3\]"),
+        (torch.zeros(1, 0, 8, 3), "crop", "8×0 px"),
+        (torch.zeros(1, 8, 8, 3), "squash", "not 'squash'"),
+    ],
+)
+def test_what_is_no_picture_is_refused(images: torch.Tensor, fit: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        prepare(images, (8, 8), fit)
+
+
+def test_pictures_leave_in_range() -> None:
+    assert torch.equal(
+        to_images(torch.tensor([-3.0, -1, 0, 1, 7]).expand(1, 3, 1, 5))[0, 0, :, 0], torch.tensor([0, 0, 0.5, 1, 1])
+    )
