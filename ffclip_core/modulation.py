@@ -80,6 +80,11 @@ class Modulator(nn.Module):
         self.att_mapper.att_mapper = nn.ModuleList(ModulationBlock(num_layers, latent_dim) for _ in range(num_blocks))
 
     @property
+    def blocks(self) -> list[ModulationBlock]:
+        """The blocks in their order."""
+        return list(cast("nn.ModuleList", self.att_mapper.att_mapper))  # pyright: ignore[reportReturnType]
+
+    @property
     def text_dim(self) -> int:
         return self.latent_dim
 
@@ -111,7 +116,7 @@ class Modulator(nn.Module):
                 f"given {list(e.shape)}: encode the prompt with the text encoder of the same family."
             )
         x, e, alignment = w.to(dtype), e.to(dtype), []
-        for block in self.att_mapper.att_mapper:  # pyright: ignore[reportGeneralTypeIssues]
+        for block in self.blocks:
             x, s = block(x, e)
             alignment.append(s)
         return Modulation(x.float(), torch.stack(alignment, dim=1).float())

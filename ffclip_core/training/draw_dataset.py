@@ -14,7 +14,9 @@ import json
 import multiprocessing
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -60,14 +62,24 @@ def label_row(avatar: Avatar) -> list[int]:
     return [-1 if labels[name] is None else values.index(labels[name]) for name, values in ATTRIBUTES.items()]
 
 
-def load(folder: Path) -> dict[str, np.ndarray | list[tuple[Fact, ...]]]:
-    """What draw_dataset wrote; the pictures are memory maps."""
-    with np.load(folder / "labels.npz") as labels:
-        data: dict[str, np.ndarray | list[tuple[Fact, ...]]] = dict(labels)
-    for name in ("sources", "targets"):
-        data[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
-    data["facts"] = [tuple((a, v) for a, v in facts) for facts in json.loads((folder / "facts.json").read_text())]
-    return data
+@dataclass(frozen=True)
+class Pairs:
+    """pictures: sources and targets, uint8 [N, H, W, 3] each, memory maps; labels int8 [2, N, attributes]; face_boxes
+    float32 [N, 4]; facts: what was changed."""
+
+    pictures: tuple[np.ndarray, np.ndarray]
+    labels: np.ndarray
+    face_boxes: np.ndarray
+    facts: list[tuple[Fact, ...]]
+
+
+def load(folder: Path) -> Pairs:
+    """What draw_dataset wrote."""
+    facts = [tuple((a, v) for a, v in facts) for facts in json.loads((folder / "facts.json").read_text())]
+    sources, targets = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("sources", "targets"))
+    with np.load(folder / "labels.npz") as stored:
+        labels = np.stack([stored["source_labels"], stored["target_labels"]])
+        return Pairs((sources, targets), labels, stored["face_boxes"], facts)
 
 
 def _draw_block(job: tuple[Path, int, Sequence[int]]) -> dict[str, list]:
@@ -111,7 +123,8 @@ def main() -> None:
             bar.update(len(rows["facts"]))
     (folder / "facts.json").write_text(json.dumps(columns.pop("facts")))
     types = {"source_labels": np.int8, "target_labels": np.int8, "face_boxes": np.float32}
-    np.savez(folder / "labels.npz", **{name: np.asarray(columns[name], types[name]) for name in types})
+    arrays: dict[str, Any] = {name: np.asarray(columns[name], types[name]) for name in types}
+    np.savez(folder / "labels.npz", **arrays)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from .avatars import ATTRIBUTES, Fact, applicable, draw, is_held_out, sample
 from .captions import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
 from .draw_dataset import SIZE, TEST_SEEDS, label_row
 from .judge import Judge, load_judge
-from .train_autoencoder import encode_all, sheet
+from .train_generator import encode_all, sheet
 
 _NAMES = list(ATTRIBUTES)
 _CHUNK = 32

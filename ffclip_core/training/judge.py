@@ -62,8 +62,8 @@ def roughen(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 def _worker(rank: int, run: loop.Run) -> None:
     data = load(run.data)
-    pictures = (data["sources"], data["targets"])
-    labels = torch.from_numpy(np.stack([data["source_labels"], data["target_labels"]])).long()
+    pictures = data.pictures
+    labels = torch.from_numpy(data.labels).long()
     judge = Judge().to(memory_format=torch.channels_last)
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:

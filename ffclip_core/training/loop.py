@@ -127,7 +127,7 @@ def fit(
         optimizer.step()
         decay = min(ema, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)  # pyright: ignore
             for mean, value in zip(average.buffers(), model.buffers(), strict=True):
                 mean.lerp_(value, 1 - decay) if value.is_floating_point() else mean.copy_(value)
         if rank:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -41,7 +42,7 @@ class SmallCLIP(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         vision = CLIPVisionCfg(layers=(1, 1, 2, 1), width=16, image_size=64)
-        text = CLIPTextCfg(**TEXT)
+        text = CLIPTextCfg(**TEXT)  # pyright: ignore[reportArgumentType]
         self.clip = CLIP(EMBED_DIM, vision, text, quick_gelu=True)  # pyright: ignore[reportArgumentType]
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.bias = nn.Parameter(torch.tensor(-5.0))
@@ -61,11 +62,12 @@ class SmallCLIP(nn.Module):
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Token ids [B, T <= 77] → [B, 256]. Padding never matters, so it is cut off."""
-        clip, length = self.clip, int((ids != 0).sum(1).max())
+        clip: Any = self.clip
+        length = int((ids != 0).sum(1).max())
         ids = ids[:, :length]
         x = clip.token_embedding(ids) + clip.positional_embedding[:length]
         x = clip.ln_final(clip.transformer(x, attn_mask=clip.attn_mask[:length, :length]))
-        return x[torch.arange(len(x)), ids.argmax(1)] @ clip.text_projection  # pyright: ignore[reportOperatorIssue]
+        return x[torch.arange(len(x)), ids.argmax(1)] @ clip.text_projection
 
 
 def load_clip(path: str | Path) -> SmallCLIP:
@@ -105,8 +107,8 @@ def clip_losses(model: SmallCLIP, texts: Tensor, images: Tensor, truth: Tensor) 
 
 def _worker(rank: int, run: loop.Run) -> None:
     data = load(run.data)
-    pictures = (data["sources"], data["targets"])
-    labels = np.stack([data["source_labels"], data["target_labels"]])
+    pictures = data.pictures
+    labels = data.labels
     model = SmallCLIP().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:

@@ -3,32 +3,34 @@
 python -m ffclip.ffclip_core.training.train_encoder DATA RUN --generator GENERATOR_RUN --clip CLIP_RUN/clip.pt
 
 The encoder that trained with the generator is small and less exact than the generator can draw: optimised codes halve
-its error. Here a larger one learns from scratch by the same pixel losses; after a twentieth of the steps the generator
-learns too; a linear probe keeps attributes easy to read from the codes. For the last third batch statistics are frozen,
-and the attribute heads of the small CLIP's image tower judge the reconstructions, a little. The mapping network stays;
-latent_avg is set to the codes' mean.
+its error. Here a larger one
+learns from scratch by the same pixel losses; after a twentieth of the steps the generator learns too. After a fifth
+batch statistics are frozen: those of a few pictures are noise to one who must tell exact colours. A linear probe keeps
+attributes easy to read from the codes; for the last third the attribute heads of the small CLIP's image tower judge the
+reconstructions, a little. The mapping network stays; latent_avg is set to the codes' mean.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_generator, save_part
-from ..encoder import Encoder
+from ..encoder import Encoder, StyleHead
 from . import loop
 from .avatars import ATTRIBUTES
 from .draw_dataset import SIZE, load
 from .judge import attribute_losses
-from .train_autoencoder import FAMILY, encode_all, face_weights, laplacian_l1, sheet
 from .train_clip import load_clip
+from .train_generator import FAMILY, encode_all, face_weights, laplacian_l1, samples, sheet
 
 
 class AutoEncoder(nn.Module):
-    """The generator of a run of train_autoencoder, a new encoder, and a linear probe of the codes."""
+    """The generator of a run of train_generator, a new encoder, and a linear probe of the codes."""
 
     def __init__(self, generator_run: Path) -> None:
         super().__init__()
@@ -43,9 +45,9 @@ class AutoEncoder(nn.Module):
 
 def _worker(rank: int, run: loop.Run, generator_run: Path, clip_path: Path) -> None:
     data = load(run.data)
-    pictures = (data["sources"], data["targets"])
-    labels = torch.from_numpy(np.stack([data["source_labels"], data["target_labels"]])).long()
-    boxes = torch.from_numpy(data["face_boxes"])
+    pictures = data.pictures
+    labels = torch.from_numpy(data.labels).long()
+    boxes = torch.from_numpy(data.face_boxes)
     clip = load_clip(clip_path)
     model = AutoEncoder(generator_run)
     synthesis = [p for p in model.generator.parameters() if p.requires_grad]
@@ -54,7 +56,7 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, clip_path: Path) -> N
         done = step / run.steps
         for parameter in synthesis:
             parameter.requires_grad_(done >= 0.05)
-        model.encoder.train(done < 0.67)
+        model.encoder.train(done < 0.2)
         side = int(rng.integers(2))
         rows = np.sort(rng.integers(0, len(boxes), run.batch))
         x, seen = loop.to_network(pictures[side][rows]), labels[side][rows]
@@ -97,16 +99,15 @@ def finish(model: AutoEncoder, pictures: np.ndarray, folder: Path) -> None:
     # latent_avg moves out of the heads' biases; the codes stay the same.
     encoder.latent_avg.copy_(mean)
     for i, head in enumerate(encoder.styles):
-        head.linear.bias.data -= mean[0] if i == 0 else mean[i] - mean[0]  # pyright: ignore[reportAttributeAccessIssue]
+        cast(StyleHead, head).linear.bias.data -= mean[0] if i == 0 else mean[i] - mean[0]
     save_part(folder / "generator.safetensors", generator)
     save_part(folder / "encoder.safetensors", encoder)
-    z = torch.randn(16, generator.latent_dim, generator=torch.Generator().manual_seed(0))
-    sheet([generator(generator.map(z, truncation)) for truncation in (0.7, 1.0)], folder / "samples.png")
+    samples(generator, folder)
 
 
 def main() -> None:
-    parser = loop.parser(__doc__, steps=7500, batch=8, learning_rate=1e-3)
-    parser.add_argument("--generator", type=Path, required=True, help="the folder that train_autoencoder wrote")
+    parser = loop.parser(__doc__, steps=6000, batch=8, learning_rate=1e-3)
+    parser.add_argument("--generator", type=Path, required=True, help="the folder that train_generator wrote")
     parser.add_argument("--clip", type=Path, required=True, help="clip.pt that train_clip wrote")
     arguments = parser.parse_args()
     loop.launch(_worker, arguments, arguments.generator, arguments.clip)

@@ -1,6 +1,6 @@
 """Train the semantic modulation blocks on drawn pairs; generator, encoder and CLIP stay as they are.
 
-python -m ffclip.ffclip_core.training.train_modulator DATA RUN --autoencoder AE_RUN --clip CLIP_RUN/clip.pt
+python -m ffclip.ffclip_core.training.train_modulator DATA RUN --encoder ENCODER_RUN --clip CLIP_RUN/clip.pt
 
 The drawn domain knows the edited picture: for w = encoder(source), a caption of the changed facts and its embedding e,
 synthesis(w + Δw) is to be synthesis(encoder(target)). Differences count where the drawn target differs from the source,
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import open_clip
@@ -30,10 +31,13 @@ from .avatars import ATTRIBUTES, Fact
 from .captions import caption
 from .draw_dataset import load
 from .judge import attribute_losses
-from .train_autoencoder import FAMILY, feature_l1, sheet
 from .train_clip import EMBED_DIM, TEXT, SmallCLIP, facts_of_picture, load_clip
+from .train_generator import FAMILY, feature_l1, sheet
 
 _NAMES = list(ATTRIBUTES)
+
+PAIRS = 24_000
+"""How many pairs are used: their codes are computed first, which takes minutes."""
 
 
 def export_text_encoder(clip: SmallCLIP) -> TextEncoder:
@@ -65,7 +69,7 @@ def edited_facts(facts: tuple[Fact, ...], labels: np.ndarray) -> list[Fact] | No
 
 @torch.no_grad()
 def _codes(encoder: Encoder, run: loop.Run, rank: int, pictures: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Codes of all sources and targets, float16 [2, N, L, D], computed once by all processes together."""
+    """Codes of sources and targets, float16 [2, N, L, D], computed once by all processes together."""
     path = run.folder / "codes.npy"
     shape = (2, len(pictures[0]), encoder.num_layers, encoder.latent_dim)
     done = path.with_suffix(".done")
@@ -86,22 +90,22 @@ def _codes(encoder: Encoder, run: loop.Run, rank: int, pictures: tuple[np.ndarra
     return np.load(path, mmap_mode="r")
 
 
-def _worker(rank: int, run: loop.Run, autoencoder: Path, clip_path: Path) -> None:
+def _worker(rank: int, run: loop.Run, encoder_run: Path, clip_path: Path) -> None:
     data = load(run.data)
-    pictures = (data["sources"], data["targets"])
-    labels = np.stack([data["source_labels"], data["target_labels"]])
-    facts = data["facts"]
+    pictures = (data.pictures[0][:PAIRS], data.pictures[1][:PAIRS])
+    labels = data.labels
+    facts = data.facts[:PAIRS]
     clip = load_clip(clip_path)
-    generator = load_generator(autoencoder / "generator.safetensors").requires_grad_(False)
-    encoder = load_encoder(autoencoder / "encoder.safetensors").to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    generator = load_generator(encoder_run / "generator.safetensors").requires_grad_(False)
+    encoder = load_encoder(encoder_run / "encoder.safetensors").to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     codes = _codes(encoder, run, rank, pictures)
     spread = torch.from_numpy(codes[0, :4000].astype(np.float32)).std(0).mean()
     model = Modulator(generator.num_layers, generator.latent_dim, family=FAMILY)
     with torch.no_grad():
         # Begin with small changes.
-        last = model.att_mapper.att_mapper[-1]  # pyright: ignore[reportIndexIssue]
-        last.gamma_[3].bias.fill_(0.3 * float(spread) - 1)
-        last.beta_[3].weight *= 0.3 * float(spread)
+        last = model.blocks[-1]
+        cast(nn.Linear, last.gamma_[3]).bias.fill_(0.3 * float(spread) - 1)
+        cast(nn.Linear, last.beta_[3]).weight *= 0.3 * float(spread)
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         words = random.Random(int(rng.integers(2**62)))
@@ -167,10 +171,10 @@ def _worker(rank: int, run: loop.Run, autoencoder: Path, clip_path: Path) -> Non
 
 def main() -> None:
     parser = loop.parser(__doc__, steps=4000, batch=12, learning_rate=1e-3)
-    parser.add_argument("--autoencoder", type=Path, required=True, help="the folder that train_autoencoder wrote")
+    parser.add_argument("--encoder", type=Path, required=True, help="the folder that train_encoder wrote")
     parser.add_argument("--clip", type=Path, required=True, help="clip.pt that train_clip wrote")
     arguments = parser.parse_args()
-    loop.launch(_worker, arguments, arguments.autoencoder, arguments.clip)
+    loop.launch(_worker, arguments, arguments.encoder, arguments.clip)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def test_delta_every_block_and_every_alignment_map(name: str, family: str) -> No
         found = modulator.modulate(io["w"], io["e"])
         assert golden.difference(found.delta, io["delta_w_fp64"]) < 1e-6
         x, e = io["w"].double(), io["e"][:, 0].double()
-        for i, block in enumerate(modulator.att_mapper.att_mapper):
+        for i, block in enumerate(modulator.blocks):
             x, s = block(x, e)
             if i < 3:
                 assert golden.difference(x, io[f"block{i}.out_fp64"]) < 1e-6

@@ -38,16 +38,19 @@ def steps(run: Path) -> list[int]:
 
 
 def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -> None:
-    data, judge, clip, both, blocks = (tmp_path / name for name in ("data", "judge", "clip", "autoencoder", "blocks"))
+    names = ("data", "judge", "clip", "generator", "encoder", "blocks")
+    data, judge, clip, generator, encoder, blocks = (tmp_path / name for name in names)
     command(tmp_path, "draw_dataset", data, "--count", 60)
     few = ("--steps", 50, "--batch", 4, "--workers", 1)
     command(tmp_path, "judge", data, judge, *few)
     command(tmp_path, "train_clip", data, clip, *few)
-    command(tmp_path, "train_autoencoder", data, both, "--clip", clip / "clip.pt", "--steps", 50, "--batch", 2)
-    command(tmp_path, "train_modulator", data, blocks, "--autoencoder", both, "--clip", clip / "clip.pt", *few)
-    assert [steps(run) for run in (judge, clip, both, blocks)] == [[50]] * 4
+    few = ("--clip", clip / "clip.pt", *few)
+    command(tmp_path, "train_generator", data, generator, "--clip", clip / "clip.pt", "--steps", 50, "--batch", 2)
+    command(tmp_path, "train_encoder", data, encoder, "--generator", generator, *few)
+    command(tmp_path, "train_modulator", data, blocks, "--encoder", encoder, *few)
+    assert [steps(run) for run in (judge, clip, generator, encoder, blocks)] == [[50]] * 5
     for name in ("generator", "encoder"):
-        (both / f"{name}.safetensors").rename(blocks / f"{name}.safetensors")
+        (encoder / f"{name}.safetensors").rename(blocks / f"{name}.safetensors")
     editor = Editor.from_folder(blocks)
     assert (editor.generator.size, editor.generator.num_layers) == (64, 10)
     assert sum(path.stat().st_size for path in blocks.glob("*.safetensors")) < 40_000_000

@@ -1,11 +1,12 @@
-"""Train generator and encoder together: picture → e4e encoder → W+ → StyleGAN2 synthesis → the same picture.
+"""Train the generator together with a small encoder: picture → encoder → W+ → StyleGAN2 synthesis → the same picture.
 
-python -m ffclip.ffclip_core.training.train_autoencoder DATA RUN --clip CLIP_RUN/clip.pt
+python -m ffclip.ffclip_core.training.train_generator DATA RUN --clip CLIP_RUN/clip.pt
 
 No adversary: L1, most of it on the face, a Laplacian pyramid, the features of the small CLIP's image tower, and its
 attribute heads on the reconstruction. A linear probe on the codes keeps attributes easy to read there. In one batch of
 eight all layers share the encoder's first code, so that W (not only W+) draws people; when training ends, the mapping
-network is fitted to the Gaussian of these codes, and latent_avg is set to the codes' mean.
+network is fitted to the Gaussian of these codes, and latent_avg is set to their mean. The encoder is thrown away:
+train_encoder makes a better one.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def sheet(rows: list[Tensor], path: Path) -> None:
 
 def _worker(rank: int, run: loop.Run, clip_path: Path) -> None:
     data = load(run.data)
-    pictures = (data["sources"], data["targets"])
-    labels = torch.from_numpy(np.stack([data["source_labels"], data["target_labels"]])).long()
-    boxes = torch.from_numpy(data["face_boxes"])
+    pictures = data.pictures
+    labels = torch.from_numpy(data.labels).long()
+    boxes = torch.from_numpy(data.face_boxes)
     clip = load_clip(clip_path)
     model = AutoEncoder()
 
@@ -118,7 +119,7 @@ def _worker(rank: int, run: loop.Run, clip_path: Path) -> None:
 
     trained = loop.fit(rank, run, model, losses, ema=0.998, clip=5.0, faster={"generator": 4.0}, sheet=reconstructions)
     if rank == 0:
-        finish(trained, pictures[0], run.folder)
+        finish(trained, pictures[0][:10_000], run.folder)
 
 
 @torch.no_grad()
@@ -128,20 +129,19 @@ def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
 
 
 def finish(model: AutoEncoder, pictures: np.ndarray, folder: Path) -> None:
-    """Set latent_avg, fit the mapping network, and write generator.safetensors and encoder.safetensors."""
-    encoder, generator = model.encoder, model.generator
-    mean = encode_all(encoder, pictures[:10_000]).mean(0)
-    # latent_avg moves out of the heads' biases; the codes stay the same.
-    encoder.latent_avg.copy_(mean)
-    for i, head in enumerate(encoder.styles):
-        head.linear.bias.data -= mean[0] if i == 0 else mean[i] - mean[0]  # pyright: ignore[reportAttributeAccessIssue]
-    _fit_mapping(generator, encode_all(encoder, pictures[:10_000])[:, 0])
+    """Fit the mapping network to the pictures' first codes, draw the constant noise, write generator.safetensors."""
+    generator = model.generator
+    _fit_mapping(generator, encode_all(model.encoder, pictures)[:, 0])
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
         getattr(generator.noises, f"noise_{i}").copy_(torch.randn(1, 1, *generator.noise_shape(i), generator=stream))
     save_part(folder / "generator.safetensors", generator)
-    save_part(folder / "encoder.safetensors", encoder)
-    z = torch.randn(16, LATENT_DIM, generator=torch.Generator().manual_seed(0))
+    samples(generator, folder)
+
+
+def samples(generator: Generator, folder: Path) -> None:
+    """Save random avatars, truncated (first row) and not, as samples.png."""
+    z = torch.randn(16, generator.latent_dim, generator=torch.Generator().manual_seed(0))
     sheet([generator(generator.map(z, truncation)) for truncation in (0.7, 1.0)], folder / "samples.png")
 
 
