@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import resvg_py
@@ -206,7 +207,54 @@ def _style() -> Style:
     return Style(json.loads(files("dicebear_styles").joinpath("avataaars.json").read_text("utf-8")))
 
 
-def _svg(avatar: Avatar) -> str:
+def parameters(avatar: Avatar) -> np.ndarray:
+    """Everything the drawing is made from, float32 [P], about unit scale: which variants, which colours, where.
+
+    What cannot be seen (the colour of a hat nobody wears, eyes behind sunglasses, ...) is zero.
+    """
+    options, stream, values, labels = _options(avatar), avatar._stream, avatar.values, avatar.labels()
+    shown = {
+        "eyes": labels["eyes"] is not None,
+        "clothes": labels["clothes"] is not None,
+        "accessories": values["glasses"] != "none",
+        "hat": values["hair"] in {"hat", "turban", "hijab"},
+        "hair": avatar._shows_hair_colour(),
+        "skin": True,
+    }
+    row: list[float] = []
+    for part, variants in _VARIANTS.items():
+        there = shown.get(part, True) and options.get(f"{part}Probability", 100)
+        row += [float(bool(there) and variant == options[f"{part}Variant"][0]) for variant in variants]
+    for part in ("hair", "hat", "clothes", "accessories", "skin"):
+        colour = _rgb(options[f"{part}Color"][0][1:])
+        row += [shown[part] * (2 * channel - 1) for channel in colour]
+    first, second, angle = _background(stream("background"))
+    for start, end in zip(_rgb(first[1:]), _rgb(second[1:]), strict=True):
+        slope = 2 * (end - start)
+        row += [start + end - 1, slope * math.cos(math.radians(angle)), slope * math.sin(math.radians(angle))]
+    left, upper, side = _crop(avatar)
+    row += [(left + side / 2 - 140) / 5, (upper + side / 2 - 120) / 5, (side - 224) / 8, _rotation(avatar) / 5]
+    for part in _MOVED:
+        row += [shown.get(part, True) * offset / 2 for offset in _offset(avatar, part)]
+    return np.array(row, np.float32)
+
+
+_VARIANTS = {
+    "top": sum(HAIR.values(), ()),
+    "facialHair": sum(FACIAL_HAIR.values(), ()),
+    "accessories": sum(GLASSES.values(), ()),
+    "clothes": sum(CLOTHES.values(), ()),
+    "eyes": ("default", "squint", "surprised", "closed"),
+    **{
+        part: tuple(sorted({name for face in EXPRESSIONS.values() for name in face[i]}))
+        for i, part in ((1, "eyebrows"), (2, "mouth"))
+    },
+}
+_MOVED = ("eyes", "eyebrows", "mouth")
+
+
+def _options(avatar: Avatar) -> dict[str, Any]:
+    """DiceBear's options."""
     values, stream = avatar.values, avatar._stream
 
     def variant(attribute: str, table: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -221,7 +269,7 @@ def _svg(avatar: Avatar) -> str:
         face["eyes"] = ["closed"]
     hair = _hair_colour(avatar)
     top, facial_hair, glasses = variant("hair", HAIR), variant("facial_hair", FACIAL_HAIR), variant("glasses", GLASSES)
-    options = {
+    return {
         "seed": "0",
         "topVariant": top or ["bob"],
         "topProbability": 100 * bool(top),
@@ -238,27 +286,44 @@ def _svg(avatar: Avatar) -> str:
         "accessoriesColor": [_jitter(stream("frames").choice(_FRAMES), stream("frames jitter"))],
         "skinColor": [_skin_colour(stream("skin"))],
     }
-    svg = DiceBearAvatar(_style(), options).to_string()
 
+
+def _svg(avatar: Avatar) -> str:
+    svg = DiceBearAvatar(_style(), _options(avatar)).to_string()
     left, upper, side = _crop(avatar)
     defs, body = re.fullmatch(r".*<defs>(.*)</defs><g [^>]*>(.*)</g></svg>", svg, re.DOTALL).groups()  # type: ignore[union-attr]
-    for part in ("eyes", "eyebrows", "mouth"):
-        body = _move(body, part, stream(f"offset/{part}"))
-    shades = stream("background")
-    stops = "".join(f'<stop offset="{i}" stop-color="{_random_colour(shades)}"/>' for i in range(2))
+    for part in _MOVED:
+        body = _move(body, part, _offset(avatar, part))
+    *shades, angle = _background(avatar._stream("background"))
+    stops = "".join(f'<stop offset="{i}" stop-color="{shade}"/>' for i, shade in enumerate(shades))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left} {upper} {side} {side}"><defs>{defs}'
-        f'<linearGradient id="ground" gradientTransform="rotate({shades.uniform(0, 360)} .5 .5)">{stops}'
+        f'<linearGradient id="ground" gradientTransform="rotate({angle} .5 .5)">{stops}'
         f'</linearGradient></defs><rect x="-100" y="-100" width="480" height="480" fill="url(#ground)"/>'
-        f'<g transform="rotate({stream("rotation").uniform(-5, 5)} 140 140)">{body}</g></svg>'
+        f'<g transform="rotate({_rotation(avatar)} 140 140)">{body}</g></svg>'
     )
 
 
-def _move(body: str, part: str, stream: random.Random) -> str:
-    """Shift one component of the drawing by up to two units each way."""
+def _background(stream: random.Random) -> tuple[str, str, float]:
+    """The gradient's two colours and its angle in degrees."""
+    return _random_colour(stream), _random_colour(stream), stream.uniform(0, 360)
+
+
+def _rotation(avatar: Avatar) -> float:
+    return avatar._stream("rotation").uniform(-5, 5)
+
+
+def _offset(avatar: Avatar, part: str) -> tuple[float, float]:
+    """How far a part of the face is moved, up to two units each way."""
+    stream = avatar._stream(f"offset/{part}")
+    return stream.uniform(-2, 2), stream.uniform(-2, 2)
+
+
+def _move(body: str, part: str, offset: tuple[float, float]) -> str:
+    """Shift one component of the drawing."""
 
     def shifted(match: re.Match[str]) -> str:
-        x, y = float(match[1]) + stream.uniform(-2, 2), float(match[2]) + stream.uniform(-2, 2)
+        x, y = float(match[1]) + offset[0], float(match[2]) + offset[1]
         return f'<use transform="translate({x} {y})" href="#{part}-'
 
     return re.sub(rf'<use transform="translate\(([\d.]+) ([\d.]+)\)" href="#{part}-', shifted, body)

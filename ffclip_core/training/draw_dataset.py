@@ -3,8 +3,9 @@
 python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 40000] [--test]
 
 DATA gets four files of `count` rows: sources.npy and targets.npy (uint8 [N, 64, 64, 3]), facts.json (what was changed)
-and labels.npz (source_labels and target_labels, int8 [N, attributes], -1 where there is none; face_boxes float32
-[N, 4], left, top, right, bottom as fractions). All cores draw; pictures that are there already are not drawn again.
+and labels.npz (source_labels and target_labels, int8 [N, attributes], -1 where there is none; source_parameters and
+target_parameters, float32 [N, P], of avatars.parameters; face_boxes float32 [N, 4], left, top, right, bottom as
+fractions). All cores draw; pictures that are there already are not drawn again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from .avatars import ATTRIBUTES, Avatar, Fact, applicable, draw, face_box, sample
+from .avatars import ATTRIBUTES, Avatar, Fact, applicable, draw, face_box, parameters, sample
 
 SIZE = 64
 TEST_SEEDS = 900_000_000
@@ -64,11 +65,12 @@ def label_row(avatar: Avatar) -> list[int]:
 
 @dataclass(frozen=True)
 class Pairs:
-    """pictures: sources and targets, uint8 [N, H, W, 3] each, memory maps; labels int8 [2, N, attributes]; face_boxes
-    float32 [N, 4]; facts: what was changed."""
+    """pictures: sources and targets, uint8 [N, H, W, 3] each, memory maps; labels int8 [2, N, attributes]; parameters
+    float32 [2, N, P]; face_boxes float32 [N, 4]; facts: what was changed."""
 
     pictures: tuple[np.ndarray, np.ndarray]
     labels: np.ndarray
+    parameters: np.ndarray
     face_boxes: np.ndarray
     facts: list[tuple[Fact, ...]]
 
@@ -79,13 +81,14 @@ def load(folder: Path) -> Pairs:
     sources, targets = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("sources", "targets"))
     with np.load(folder / "labels.npz") as stored:
         labels = np.stack([stored["source_labels"], stored["target_labels"]])
-        return Pairs((sources, targets), labels, stored["face_boxes"], facts)
+        parameters = np.stack([stored["source_parameters"], stored["target_parameters"]])
+        return Pairs((sources, targets), labels, parameters, stored["face_boxes"], facts)
 
 
 def _draw_block(job: tuple[Path, int, Sequence[int]]) -> dict[str, list]:
     folder, start, seeds = job
     pictures = {name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in ("sources", "targets")}
-    rows: dict[str, list] = {"source_labels": [], "target_labels": [], "face_boxes": [], "facts": []}
+    rows: dict[str, list] = {}
     for row, seed in enumerate(seeds, start):
         source = sample(seed)
         facts = random_edit(source, random.Random(f"{seed}/edit"))
@@ -93,8 +96,11 @@ def _draw_block(job: tuple[Path, int, Sequence[int]]) -> dict[str, list]:
         if not pictures["targets"][row].any():
             pictures["sources"][row] = draw(source, SIZE)
             pictures["targets"][row] = draw(target, SIZE)
-        for name, value in zip(rows, (label_row(source), label_row(target), face_box(source), facts), strict=True):
-            rows[name].append(value)
+        told = {"face_boxes": face_box(source), "facts": facts}
+        for name, avatar in (("source", source), ("target", target)):
+            told |= {f"{name}_labels": label_row(avatar), f"{name}_parameters": parameters(avatar)}
+        for name, value in told.items():
+            rows.setdefault(name, []).append(value)
     return rows
 
 
@@ -122,8 +128,9 @@ def main() -> None:
                 columns.setdefault(name, []).extend(values)
             bar.update(len(rows["facts"]))
     (folder / "facts.json").write_text(json.dumps(columns.pop("facts")))
-    types = {"source_labels": np.int8, "target_labels": np.int8, "face_boxes": np.float32}
-    arrays: dict[str, Any] = {name: np.asarray(columns[name], types[name]) for name in types}
+    arrays: dict[str, Any] = {
+        name: np.asarray(column, np.int8 if name.endswith("labels") else np.float32) for name, column in columns.items()
+    }
     np.savez(folder / "labels.npz", **arrays)
 
 
