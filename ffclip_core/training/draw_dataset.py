@@ -1,6 +1,6 @@
 """Draw the training pictures: pairs of an avatar and the same avatar with one to three facts changed.
 
-python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 40000] [--test]
+python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 60000] [--test]
 
 DATA gets four files of `count` rows: sources.npy and targets.npy (uint8 [N, 64, 64, 3]), facts.json (what was changed)
 and labels.npz (source_labels and target_labels, int8 [N, attributes], -1 where there is none; source_parameters and
@@ -107,7 +107,7 @@ def _draw_block(job: tuple[Path, int, Sequence[int]]) -> dict[str, list]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--count", type=int, default=40_000, help="how many pairs")
+    parser.add_argument("--count", type=int, default=60_000, help="how many pairs")
     parser.add_argument("--test", action="store_true", help="draw avatars that training never sees")
     arguments = parser.parse_args()
     folder: Path = arguments.data

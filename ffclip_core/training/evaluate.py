@@ -26,7 +26,8 @@ from .avatars import ATTRIBUTES, Fact, applicable, draw, is_held_out, sample
 from .captions import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
 from .draw_dataset import SIZE, TEST_SEEDS, label_row
 from .judge import Judge, load_judge
-from .train_generator import encode_all, sheet
+from .train_encoder import encode_all
+from .train_generator import sheet
 
 _NAMES = list(ATTRIBUTES)
 _CHUNK = 32

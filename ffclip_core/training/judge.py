@@ -50,13 +50,18 @@ def attribute_losses(logits: dict[str, Tensor], labels: Tensor) -> Tensor:
     return torch.stack([F.cross_entropy(x, y, ignore_index=-1, reduction="sum") / len(y) for x, y in columns])
 
 
+def soften(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Pictures as they look enlarged from a smaller size, down to a half."""
+    size = x.shape[-1]
+    small = F.interpolate(x, size=int(rng.integers(size // 2, size)), mode="bilinear", antialias=True)
+    return F.interpolate(small, size=size, mode="bilinear").contiguous(memory_format=torch.channels_last)
+
+
 def roughen(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Move pictures by up to 2 px and soften a third of the batches, so that a drawing's crispness is no cue."""
     shift = tuple(rng.integers(-2, 3, 2))
     if rng.random() < 0.33:
-        size = x.shape[-1]
-        small = F.interpolate(x, size=int(rng.integers(size // 2, size)), mode="bilinear", antialias=True)
-        x = F.interpolate(small, size=size, mode="bilinear")
+        x = soften(x, rng)
     return x.roll(shift, (2, 3)).contiguous(memory_format=torch.channels_last)
 
 

@@ -2,10 +2,10 @@
 
 python -m ffclip.ffclip_core.training.train_generator DATA RUN
 
-A small conditioning network turns what a picture was drawn from (avatars.parameters) into one code w for all layers,
-so W draws people and every attribute has its place there, small ones such as mouths as well as large ones. No
-adversary and no encoder: L1, most of it on the face, and a Laplacian pyramid. When training ends, the mapping network
-is fitted to the Gaussian of the codes, and latent_avg is set to their mean. train_encoder takes the codes as its goal.
+What a picture was drawn from (avatars.parameters) has a code w (codes.Codes), the same for all layers, so W draws people
+and every attribute has its place there, small ones such as mouths as well as large ones. No adversary and no encoder:
+L1, most of it on the face, and a Laplacian pyramid. When training ends, the mapping network is fitted to the Gaussian
+of the codes, and latent_avg is set to their mean.
 """
 
 from __future__ import annotations
@@ -16,50 +16,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoints import save_part
 from ..generator import Generator
 from . import loop
+from .codes import LATENT_DIM, Codes
 from .draw_dataset import SIZE, load
 
 FAMILY = "avatars"
-LATENT_DIM = 256
 CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}
-CONDITION_FILE = "condition.pt"
-
-
-class Condition(nn.Module):
-    """A drawing's parameters [B, P] → w [B, LATENT_DIM]: a linear map plus a network of one hidden layer."""
-
-    def __init__(self, parameters: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(parameters, LATENT_DIM)
-        self.network = nn.Sequential(nn.Linear(parameters, 512), nn.LeakyReLU(0.2), nn.Linear(512, LATENT_DIM))
-        nn.init.normal_(self.linear.weight, std=0.25)
-
-    def forward(self, parameters: Tensor) -> Tensor:
-        return self.linear(parameters) + self.network(parameters)
-
-
-def load_condition(folder: Path) -> Condition:
-    """What a run of train_generator left in its folder."""
-    state = torch.load(folder / CONDITION_FILE, weights_only=True)
-    condition = Condition(state["linear.weight"].shape[1])
-    condition.load_state_dict(state)
-    return condition.eval().requires_grad_(False)
-
-
-class ConditionalGenerator(nn.Module):
-    def __init__(self, parameters: int) -> None:
-        super().__init__()
-        self.generator = Generator(SIZE, CHANNELS, LATENT_DIM, num_mapping_layers=4, family=FAMILY)
-        self.condition = Condition(parameters)
-        self.generator.style.requires_grad_(False)  # Fitted at the end.
-
-    def forward(self, parameters: Tensor) -> Tensor:
-        w = self.condition(parameters)[:, None].expand(-1, self.generator.num_layers, -1)
-        return self.generator(w, noise="none")
 
 
 def laplacian_l1(difference: Tensor, levels: int = 5) -> Tensor:
@@ -98,36 +64,41 @@ def sheet(rows: list[Tensor], path: Path) -> None:
 def _worker(rank: int, run: loop.Run) -> None:
     data = load(run.data)
     pictures = data.pictures
-    parameters = torch.from_numpy(data.parameters)
     boxes = torch.from_numpy(data.face_boxes)
-    model = ConditionalGenerator(parameters.shape[-1])
+    generator = Generator(SIZE, CHANNELS, LATENT_DIM, num_mapping_layers=4, family=FAMILY)
+    generator.style.requires_grad_(False)  # Fitted at the end.
+    codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers)
+
+    def drawn(network: Generator, side: int, rows: np.ndarray) -> Tensor:
+        w = codes.w(torch.from_numpy(data.parameters[side, rows]))
+        return network(w[:, None].expand(-1, network.num_layers, -1), noise="none")
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         side = int(rng.integers(2))
         rows = np.sort(rng.integers(0, len(boxes), run.batch))
-        return pixel_losses(model(parameters[side][rows]) - loop.to_network(pictures[side][rows]), boxes[rows])
+        # Coarser numbers are faster, and do until the end is near.
+        with torch.autocast("cpu", torch.bfloat16, enabled=step < 0.8 * run.steps):
+            picture = drawn(generator, side, rows)
+        return pixel_losses(picture.float() - loop.to_network(pictures[side][rows]), boxes[rows])
 
-    def drawings(average: ConditionalGenerator, folder: Path) -> None:
+    def drawings(average: Generator, folder: Path) -> None:
         with torch.no_grad():
-            sheet([loop.to_network(pictures[0][:16]), average(parameters[0][:16])], folder / "drawings.png")
+            sheet([loop.to_network(pictures[0][:16]), drawn(average, 0, np.arange(16))], folder / "drawings.png")
 
-    trained = loop.fit(
-        rank, run, model, losses, ema=0.998, clip=5.0, faster={"generator": 4.0}, sheet=drawings, sheet_every=250
-    )
+    trained = loop.fit(rank, run, generator, losses, ema=0.998, clip=5.0, sheet=drawings, sheet_every=250)
     if rank == 0:
-        finish(trained, parameters[0], run.folder)
+        finish(trained, codes, torch.from_numpy(data.parameters[0]), run.folder)
 
 
 @torch.no_grad()
-def finish(model: ConditionalGenerator, parameters: Tensor, folder: Path) -> None:
-    """Fit the mapping network, draw the constant noise, write generator.safetensors and condition.pt."""
-    generator = model.generator
-    _fit_mapping(generator, model.condition(parameters))
+def finish(generator: Generator, codes: Codes, parameters: Tensor, folder: Path) -> None:
+    """Fit the mapping network, draw the constant noise, write generator.safetensors and a sheet of random samples."""
+    codes.restrict(generator)
+    _fit_mapping(generator, codes.w(parameters))
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
         getattr(generator.noises, f"noise_{i}").copy_(torch.randn(1, 1, *generator.noise_shape(i), generator=stream))
     save_part(folder / "generator.safetensors", generator)
-    torch.save(model.condition.state_dict(), folder / CONDITION_FILE)
     z = torch.randn(16, generator.latent_dim, generator=torch.Generator().manual_seed(0))
     sheet([generator(generator.map(z, truncation)) for truncation in (0.7, 1.0)], folder / "samples.png")
 
@@ -154,4 +125,4 @@ def _fit_mapping(generator: Generator, codes: Tensor, steps: int = 3000) -> None
 
 
 if __name__ == "__main__":
-    loop.launch(_worker, loop.parser(__doc__, steps=4000, batch=16, learning_rate=2e-3).parse_args())
+    loop.launch(_worker, loop.parser(__doc__, steps=16000, batch=16, learning_rate=2e-2).parse_args())

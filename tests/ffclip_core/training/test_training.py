@@ -44,13 +44,13 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
     few = ("--steps", 50, "--batch", 4, "--workers", 1)
     command(tmp_path, "judge", data, judge, *few)
     command(tmp_path, "train_clip", data, clip, *few)
-    few = ("--clip", clip / "clip.pt", *few)
-    command(tmp_path, "train_generator", data, generator, "--clip", clip / "clip.pt", "--steps", 50, "--batch", 2)
-    command(tmp_path, "train_encoder", data, encoder, "--generator", generator, *few)
-    command(tmp_path, "train_modulator", data, blocks, "--encoder", encoder, *few)
+    command(tmp_path, "train_generator", data, generator, "--steps", 50, "--batch", 2, "--workers", 2)
+    command(tmp_path, "train_encoder", data, encoder, *few)
+    parts = ("--generator", generator, "--encoder", encoder, "--clip", clip / "clip.pt")
+    command(tmp_path, "train_modulator", data, blocks, *parts, "--steps", 50, "--batch", 8, "--workers", 1)
     assert [steps(run) for run in (judge, clip, generator, encoder, blocks)] == [[50]] * 5
-    for name in ("generator", "encoder"):
-        (encoder / f"{name}.safetensors").rename(blocks / f"{name}.safetensors")
+    for run in (generator, encoder):
+        (run / f"{run.name}.safetensors").rename(blocks / f"{run.name}.safetensors")
     editor = Editor.from_folder(blocks)
     assert (editor.generator.size, editor.generator.num_layers) == (64, 10)
     assert sum(path.stat().st_size for path in blocks.glob("*.safetensors")) < 40_000_000
