@@ -71,11 +71,18 @@ BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 START_LIMIT = 300  # seconds
 
 
+# The server is on this machine: a proxy that the system names for other addresses knows nothing of it.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
 class RunError(Exception):
     """Something the user should know, in one sentence."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    if sys.version_info < (3, 10):  # noqa: UP036 (an older Python may be what starts this)
+        print(f"This needs Python 3.10 or newer; {sys.executable} is {platform.python_version()}.", file=sys.stderr)
+        return 1
     options, extra = _parser().parse_known_args(arguments)
     if extra and options.command != "test":
         _parser().error(f"unrecognized arguments: {' '.join(extra)}")
@@ -83,8 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "test":
             return test(options, extra)
         return demo(options) if options.command == "demo" else ui(options)
-    except RunError as failure:
-        print(f"\n{failure}", file=sys.stderr)
+    except (RunError, OSError, ValueError) as failure:
+        # What the system or a dying ComfyUI says is a sentence too; a traceback helps nobody here.
+        print(f"\n{failure or type(failure).__name__}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
@@ -136,7 +144,7 @@ def demo(options: argparse.Namespace) -> int:
                 panels[name] = Path(folder) / f"{name}.png"
                 panels[name].write_bytes(server.image(history["outputs"][name]["images"][0]))
         result = _draw(python, panels, prompt, strength, options.output)
-    if result != options.output:
+    if result != options.output.absolute():
         print(f"{options.output} exists and stays as it is.")
     print(result.absolute())
     return 0
@@ -205,12 +213,7 @@ def _change(graph: dict[str, Any], server: Server, options: argparse.Namespace) 
     if options.image is not None:
         sample_id, _ = only("FFCLIPSamplePicture")
         graph[sample_id] = {"class_type": "LoadImage", "inputs": {"image": server.upload(options.image)}}
-        # LoadImage gives transparency apart; together again, Invert Image lays the picture on white.
-        graph["opaque"] = {
-            "class_type": "JoinImageWithAlpha",
-            "inputs": {"image": [sample_id, 0], "alpha": [sample_id, 1]},
-        }
-        invert["image"] = ["opaque", 0]
+        invert["mask"] = [sample_id, 1]
     drawn = {
         node["inputs"]["latent"][0]: node_id
         for node_id, node in graph.items()
@@ -345,7 +348,7 @@ class Server:
         if not has_accelerator(self.python):
             command.append("--cpu")
         # Without byte code, so that an existing ComfyUI's folder stays as it is.
-        quiet = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
+        quiet = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
         if self.comfyui.is_relative_to(cache_folder()):
             del quiet["PYTHONDONTWRITEBYTECODE"]
         print(f"Starting ComfyUI in {self.comfyui}{' on the CPU' if '--cpu' in command else ''} …", flush=True)
@@ -383,7 +386,6 @@ class Server:
                 break
             time.sleep(0.2)
         try:
-            self.get("/object_info/FFCLIPLoadModels")
             known = "FFCLIPLoadModels" in self.get_json("/object_info/FFCLIPLoadModels")
         except urllib.error.HTTPError:
             known = False
@@ -404,7 +406,7 @@ class Server:
             raise RunError(f"ComfyUI ended with: {self._last_log_line()}")
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.address + path, timeout=60) as answer:
+        with _open(self.address + path, timeout=60) as answer:
             return answer.read()
 
     def get_json(self, path: str) -> Any:
@@ -414,7 +416,7 @@ class Server:
         """Post JSON; the answer's JSON, or None where it has none. Raises urllib.error.HTTPError."""
         body = json.dumps(content if content is not None else {}).encode()
         request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with _open(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text[:1] in (b"{", b"[") else None
 
@@ -427,7 +429,7 @@ class Server:
         kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         request = urllib.request.Request(self.address + "/upload/image", body, kind)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with _open(request, timeout=60) as answer:
                 return json.loads(answer.read())["name"]
         except urllib.error.HTTPError as error:
             raise RunError(f"ComfyUI did not take the picture {picture} ({error}): is it over 100 MB?") from error
@@ -605,6 +607,8 @@ def own_comfyui(python: Path) -> Path:
 def _comfyui_and_python(options: argparse.Namespace) -> tuple[Path, Path]:
     """ComfyUI's folder and the Python to run it: the user's own where --comfyui names it, else ours."""
     if options.comfyui is None:
+        if options.python is not None:
+            raise RunError("--python names the Python that runs an existing ComfyUI: give --comfyui with it.")
         python = environment(options.torch_index)
         return own_comfyui(python), python
     comfyui = options.comfyui.resolve()

@@ -50,7 +50,14 @@ def combine(w: Tensor, e: Tensor, batching: str = "pair") -> tuple[Tensor, Tenso
 
 
 def apply_edit(w: Tensor, delta: Tensor, strength: float = 1.0, gates: Tensor | None = None) -> Tensor:
-    """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1). Strength 0 gives w itself, bit for bit."""
+    """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1). Strength 0 gives w itself, bit for bit.
+
+    Raises InputError for gates of another length.
+    """
+    if gates is not None and gates.shape != w.shape[1:2]:
+        raise InputError(
+            f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(gates.shape)}."
+        )
     if strength == 0:
         return w
     factor = strength if gates is None else strength * gates.to(delta)[None, :, None]

@@ -47,7 +47,7 @@ class Editor:
 
     @torch.inference_mode()
     def invert(self, images: Tensor, fit: str = "crop") -> Tensor:
-        """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit: see ffclip_core.pictures.prepare."""
+        """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""
         x = prepare(images, self.encoder.input_size, fit)
         return self.encoder(x.to(self.encoder.latent_avg))
 
@@ -55,7 +55,7 @@ class Editor:
     def edit(
         self,
         w: Tensor,
-        prompts: Sequence[str],
+        prompts: str | Sequence[str],
         strength: float = 1.0,
         gates: Tensor | None = None,
         batching: str = "pair",
@@ -72,5 +72,5 @@ class Editor:
 
     @torch.inference_mode()
     def synthesize(self, w: Tensor, noise: str = "const", seed: int = 0) -> Tensor:
-        """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit."""
+        """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit. Raises InputError for other codes."""
         return to_images(self.generator(w, noise=noise, seed=seed))

@@ -211,8 +211,11 @@ class Generator(nn.Module):
     def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """z [B, latent_dim], standard normal → w [B, L, latent_dim].
 
-        truncation ψ draws w towards the mean code: w_avg + ψ·(w − w_avg) (StyleGAN, section 2.2).
+        truncation ψ draws w towards the mean code: w_avg + ψ·(w − w_avg) (StyleGAN, section 2.2). Raises InputError
+        for z of another shape.
         """
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise InputError(f"The mapping network takes z of shape [batch, {self.latent_dim}], not {list(z.shape)}.")
         w = self.style(z)[:, None].expand(-1, self.num_layers, -1)
         return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
 
@@ -222,10 +225,10 @@ class Generator(nn.Module):
         """w [B, L, latent_dim] → RGB [B, 3, resolution, resolution] in about [-1, 1].
 
         noise: "const" takes the maps stored with the weights, "random" draws picture i's from seed + i, "none" adds
-        nothing; or a list of L − 1 tensors that broadcast to [B, 1, h, w]. resolution (default: size) stops at a
+        nothing; or a list of L − 1 tensors, [B or 1, 1, h, w] each. resolution (default: size) stops at a
         smaller block. Raises InputError for a code of another shape, an unknown noise mode or resolution.
         """
-        if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim):
+        if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim) or not len(w):
             raise InputError(
                 f"The generator takes codes of shape [batch, {self.num_layers}, {self.latent_dim}], but was given "
                 f"{list(w.shape)}: invert with the encoder of the same family."
@@ -233,6 +236,7 @@ class Generator(nn.Module):
         resolution = resolution or self.size
         if resolution not in self.channels:
             raise InputError(f"The generator draws {', '.join(map(str, self.channels))} px, not {resolution} px.")
+        w = w.to(self.latent_avg.dtype)
         maps = self._noise(noise, seed, w)
         x = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         x = self.conv1(x, w[:, 0], maps[0])
@@ -249,14 +253,20 @@ class Generator(nn.Module):
         if not isinstance(noise, str):
             if len(noise) != count:
                 raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")
-            return noise
+            for i, (given, shape) in enumerate(zip(noise, map(self.noise_shape, range(count)), strict=True)):
+                if given.ndim != 4 or given.shape[1:] != (1, *shape) or len(given) not in (1, len(w)):
+                    raise InputError(
+                        f"Noise map {i} has the shape [{len(w)} or 1, 1, {shape[0]}, {shape[1]}], but was given as "
+                        f"{list(given.shape)}."
+                    )
+            return [given.to(w) for given in noise]
         if noise == "const":
             return [getattr(self.noises, f"noise_{i}") for i in range(count)]
         if noise == "none":
             return [None] * count
         if noise == "random":
             # Drawn on the CPU: the same seed gives the same picture on every device.
-            streams = [torch.Generator().manual_seed(seed + i) for i in range(len(w))]
+            streams = [torch.Generator().manual_seed((seed + i) % 2**64) for i in range(len(w))]
             shapes = [(1, *self.noise_shape(i)) for i in range(count)]
             return [torch.stack([torch.randn(shape, generator=s) for s in streams]).to(w) for shape in shapes]
         raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{noise}'.")

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor
@@ -50,11 +51,13 @@ class TextEncoder(TextTransformer):
             "vocab_size": self.vocab_size,
         }
 
-    def encode(self, prompts: Sequence[str]) -> Tensor:
+    def encode(self, prompts: str | Sequence[str]) -> Tensor:
         """Prompts → float32 [P, embed_dim], not normalised.
 
         A prompt of more than 77 tokens is cut (see is_truncated). Raises InputError for a blank prompt or none at all.
         """
+        if isinstance(prompts, str):
+            prompts = [prompts]
         if not prompts:
             raise InputError("There is no prompt: write what to change, for example 'purple hair'.")
         for prompt in prompts:
@@ -63,7 +66,21 @@ class TextEncoder(TextTransformer):
         return self.encode_tokens(_tokenizer()(list(prompts)))
 
     def encode_tokens(self, ids: Tensor) -> Tensor:
-        """Token ids [P, T], T <= 77, each row with its end-of-text token (the largest id) → float32 [P, embed_dim]."""
+        """Token ids [P, T], T <= 77, each row with its end-of-text token (the largest id) → float32 [P, embed_dim].
+
+        Raises InputError for another shape and for what is no token id.
+        """
+        if ids.ndim != 2 or not ids.numel() or ids.shape[1] > CONTEXT_LENGTH:
+            raise InputError(
+                f"Token ids have the shape [prompts, 1 to {CONTEXT_LENGTH} tokens], not {list(ids.shape)}."
+            )
+        if ids.is_floating_point() or not 0 <= int(ids.min()) <= int(ids.max()) < self.vocab_size:
+            raise InputError(
+                f"Token ids are whole numbers from 0 to {self.vocab_size - 1}, but {ids.dtype} from {ids.min()} to "
+                f"{ids.max()} were given: use the tokenizer of this text encoder."
+            )
+        # What stands behind the end-of-text token never matters.
+        ids = F.pad(ids, (0, CONTEXT_LENGTH - ids.shape[1]))
         return self(ids.to(self.token_embedding.weight.device)).float()
 
     def is_truncated(self, prompt: str) -> bool:

@@ -39,18 +39,18 @@ def run_in_chunks(part: ModelPart[Any], count: int, area: int, forward: Callable
         stop = min(done + chunk, count)
         # Loaded anew for each chunk: whatever ran in between may have evicted the part. Without force_full_load
         # ComfyUI may leave half of a plain network on the CPU.
-        comfy.model_management.load_models_gpu(
-            [part.patcher], memory_required=(stop - done) * area * BYTES_PER_AREA, force_full_load=True
-        )
         try:
+            comfy.model_management.load_models_gpu(
+                [part.patcher], memory_required=(stop - done) * area * BYTES_PER_AREA, force_full_load=True
+            )
             results.append(forward(slice(done, stop)))
         except comfy.model_management.OOM_EXCEPTION as error:
-            if chunk == 1:
+            if stop - done == 1:
                 raise FFCLIPError(
                     f"Not even one picture fits in the memory of {part.load_device}: choose a smaller output size or "
                     "float16 precision, or close other programs that use this memory."
                 ) from error
-            chunk //= 2
+            chunk = (stop - done) // 2
         else:
             done = stop
             progress.update_absolute(done)

@@ -8,7 +8,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..ffclip_core.pictures import prepare
+from ..ffclip_core.pictures import check_mask, prepare
 from .chunking import run_in_chunks
 from .wires import CATEGORY, EncoderWire, Latent, LatentWire, ModelPart
 
@@ -27,13 +27,18 @@ class InvertImage(io.ComfyNode):
             "The encoder knows one kind of picture; the embedded one knows portrait avatars.",
             inputs=[
                 EncoderWire.Input("encoder", tooltip="From Load FFCLIP Models."),
-                io.Image.Input("image", tooltip="One picture or a batch of them. Transparent parts are laid on white."),
+                io.Image.Input("image", tooltip="One picture or a batch of them."),
                 io.Combo.Input(
                     "fit",
                     options=["crop", "letterbox"],
                     default="crop",
                     tooltip="For a picture of another shape than the encoder takes. crop cuts the sides off and keeps "
                     "the middle; letterbox keeps all of it and adds white bars. Nothing is ever squashed.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the picture is transparent, as Load Image gives it: these parts are laid on white.",
                 ),
             ],
             outputs=[
@@ -46,13 +51,18 @@ class InvertImage(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, encoder: ModelPart[Encoder], image: torch.Tensor, fit: str) -> io.NodeOutput:
+    def execute(
+        cls, encoder: ModelPart[Encoder], image: torch.Tensor, fit: str, mask: torch.Tensor | None = None
+    ) -> io.NodeOutput:
         network = encoder.network
         height, width = network.input_size
         home = comfy.model_management.intermediate_device()
+        if mask is not None:
+            check_mask(mask, len(image))
 
         def invert(piece: slice) -> torch.Tensor:
-            x = prepare(image[piece], size=(height, width), fit=fit)
+            clear = mask if mask is None or len(mask) == 1 else mask[piece]
+            x = prepare(image[piece], size=(height, width), fit=fit, mask=clear)
             return network(x.to(encoder.load_device, encoder.dtype)).to(home, torch.float32)
 
         w = torch.cat(run_in_chunks(encoder, len(image), height * width, invert))

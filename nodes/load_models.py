@@ -88,6 +88,10 @@ class LoadModels(io.ComfyNode):
             generator=generator_network,
         )
 
+        for part, network in (("encoder", encoder_network), ("generator", generator_network)):
+            size, layers = 2 ** (network.num_layers // 2 + 1), network.num_layers
+            logging.info("FFCLIP: %s for %d px (%d layers), family %s", part, size, layers, network.family or "unnamed")
+
         device = comfy.model_management.get_torch_device()
         if precision == "float16":
             if device.type == "cpu":

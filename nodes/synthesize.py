@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..ffclip_core.generator import Generator
 
 REDUCTION = {"full": 1, "half": 2, "quarter": 4}
-# Leaves room above for the seeds of a batch's later pictures, seed + 1, seed + 2, … within 64 bits.
+# Leaves room above for the seeds of a batch's later pictures: seed + 1, seed + 2, …
 LARGEST_SEED = 2**63 - 1
 
 
@@ -72,7 +72,7 @@ class Synthesize(io.ComfyNode):
         def synthesize(piece: slice) -> torch.Tensor:
             w = latent.w[piece].to(generator.load_device, generator.dtype)
             # The generator gives the batch's i-th picture the noise of seed + i, so chunks don't show in the result.
-            x = network(w, noise=noise, seed=seed % LARGEST_SEED + piece.start, resolution=resolution)
+            x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution)
             return to_images(x).to(home)
 
         images = torch.cat(run_in_chunks(generator, len(latent.w), resolution**2, synthesize))

@@ -33,7 +33,8 @@ def test_it_needs_the_standard_library_only() -> None:
 def test_the_manager_and_pip_install_the_same() -> None:
     project = tomllib.loads((run.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert (run.ROOT / "requirements.txt").read_text().split() == project["dependencies"]
-    assert not [name for name in project["dependencies"] if set(name) & set("=<>")], "never pinned"
+    assert not [name for name in project["dependencies"] if "==" in name or "<" in name], "never pinned"
+    assert not [name for name in project["dependencies"] if name.startswith("torch")], "ComfyUI brings its own"
 
 
 def test_every_file_of_the_package_is_packed() -> None:
@@ -41,6 +42,27 @@ def test_every_file_of_the_package_is_packed() -> None:
     modules = [path for name in ("nodes", "ffclip_core", "cuda_ops") for path in (run.ROOT / name).rglob("*.py")]
     folders = {".".join(["ffclip", *path.parent.relative_to(run.ROOT).parts]) for path in modules}
     assert set(settings["packages"]) == {"ffclip", *folders}
+
+
+def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        server = run.Server(Path(), Path(), Path())
+        server.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert server.get("/") == b"ok"
+        thread.join()
 
 
 # --- Workflows --------------------------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ PARTS: dict[str, type[Generator | Encoder | Modulator | TextEncoder]] = {
 _LARGEST_NUMBER = 200_000
 _LARGEST_NETWORK = 2_000_000_000
 
+# Numbers in an architecture that say how often something is there; beyond 64 each has a tensor at least.
+_COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
+
 Part = TypeVar("Part", bound=nn.Module)
 
 
@@ -58,12 +61,12 @@ def load_text_encoder(path: str | Path) -> TextEncoder:
 def save_part(
     path: str | Path, network: Generator | Encoder | Modulator | TextEncoder, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write one part with its floating-point weights in dtype (float16 or float32)."""
+    """Write one part with its floating-point weights in dtype (float16 or float32).
+
+    Tensors with values beyond float16's range (a BatchNorm's variances can be) stay in float32.
+    """
     part = next(name for name, kind in PARTS.items() if isinstance(network, kind))
-    tensors = {
-        key: (value.to(dtype) if value.is_floating_point() else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
+    tensors = {key: _stored(value, dtype).contiguous() for key, value in network.state_dict().items()}
     metadata = {
         "format": FORMAT,
         "part": part,
@@ -73,26 +76,33 @@ def save_part(
     save_file(tensors, path, metadata)
 
 
+def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    fits = not tensor.numel() or tensor.abs().max() <= torch.finfo(dtype).max
+    return tensor.to(dtype) if fits else tensor.float()
+
+
 def _load(path: str | Path, part: str, kind: type[Part]) -> Part:
     path = Path(path)
     tensors, metadata = _read(path, part)
     if metadata.get("part") != part:
         raise CheckpointError(
-            f"{path.name} holds the part '{metadata.get('part')}' of a model, not the {_words(part)}: choose another "
-            "file."
+            f"{path.name} holds the part {str(metadata.get('part'))[:40]!r} of a model, not the {_words(part)}: choose "
+            "another file."
         )
-    network = _build(path, kind, metadata)
+    network = _build(path, kind, metadata, len(tensors))
     problem = _mismatch(network.state_dict(), tensors)
     if problem:
         raise CheckpointError(f"{path.name} is damaged: {problem}; get the file again.")
-    network.load_state_dict(
-        {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}, assign=True
-    )
+    # Copies: the weights must not depend on a file that may be replaced while they are in use.
+    dtypes = {key: value.dtype for key, value in network.state_dict().items()}
+    network.load_state_dict({key: value.to(dtypes[key], copy=True) for key, value in tensors.items()}, assign=True)
     return network.eval()
 
 
 def _read(path: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    if not path.is_file():
+    if not _is_file(path):
         raise CheckpointError(f"There is no file {path}: check the name, or put the {_words(part)} there.")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
@@ -107,14 +117,24 @@ def _read(path: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str, str
         raise CheckpointError(f"{path.name} {_what_it_is(path)}.") from error
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # A name that no file can have.
+        return False
+
+
 def _what_it_is(path: Path) -> str:
     """What a file is that is no readable .safetensors, and the way out."""
-    with path.open("rb") as file:
-        start = file.read(512)
-    text = start.lstrip().lower()
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        return f"can't be read ({error.strerror}): look at its permissions"
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         return "is empty: download it again"
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")):
         return "is a web page saved under a model's name: download the file itself, not the page about it"
     if text.startswith(b"version https://git-lfs"):
         return "is a git-lfs pointer, not the model: fetch the real file with 'git lfs pull' or download it"
@@ -123,17 +143,29 @@ def _what_it_is(path: Path) -> str:
     return f"is no model file, or an incomplete one ({path.stat().st_size:,} bytes): download it again"
 
 
-def _build(path: Path, kind: type[Part], metadata: dict[str, str]) -> Part:
+def _build(path: Path, kind: type[Part], metadata: dict[str, str], tensors: int) -> Part:
     """The network that the metadata describes, without memory for its weights yet (on the meta device)."""
     try:
         arguments = json.loads(metadata["architecture"])
         if not isinstance(arguments, dict) or any(_too_large(value) for value in arguments.values()):
             raise ValueError("a value is out of range")
+        counts = [arguments.get(name, 0) for name in _COUNTS] + [sum(arguments.get("blocks", []))]
+        if max(counts) > max(tensors, 64):
+            raise ValueError(f"{max(counts)} layers, but {tensors} tensors")
         if "channels" in arguments:
             arguments["channels"] = {int(size): count for size, count in arguments["channels"].items()}
         with torch.device("meta"):
             network = kind(**arguments, family=metadata.get("family") or None)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, ArithmeticError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        ArithmeticError,
+        AssertionError,
+    ) as error:
         raise CheckpointError(
             f"{path.name} is damaged: its header describes no network that can be built ({error}); get the file again."
         ) from error
@@ -159,6 +191,10 @@ def _mismatch(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor])
     for key, tensor in expected.items():
         if tensor.shape != found[key].shape:
             return f"'{key}' has the shape {list(found[key].shape)} instead of {list(tensor.shape)}"
+        if found[key].is_floating_point() != tensor.is_floating_point():
+            return f"'{key}' is stored as {found[key].dtype}"
+        if not found[key].to(tensor.dtype).isfinite().all():
+            return f"'{key}' has values that are no numbers (NaN or infinite)"
     return None
 
 

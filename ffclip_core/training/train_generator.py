@@ -2,10 +2,10 @@
 
 python -m ffclip.ffclip_core.training.train_generator DATA RUN
 
-What a picture was drawn from (avatars.parameters) has a code w (codes.Codes), the same for all layers, so W draws people
-and every attribute has its place there, small ones such as mouths as well as large ones. No adversary and no encoder:
-L1, most of it on the face, and a Laplacian pyramid. When training ends, the mapping network is fitted to the Gaussian
-of the codes, and latent_avg is set to their mean.
+What a picture was drawn from (avatars.parameters) has a code w (codes.Codes), the same for all layers, so W draws
+people and every attribute has its place there, small ones such as mouths as well as large ones. No adversary and no
+encoder: L1, most of it on the face, and a Laplacian pyramid. When training ends, the mapping network is fitted to the
+Gaussian of the codes, and latent_avg is set to their mean.
 """
 
 from __future__ import annotations

@@ -157,7 +157,9 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, encoder_run: Path, cl
 
     def caption_of(row: int, start: int, goal: int, rng: np.random.Generator) -> str | None:
         """A wording of what leads from one side of a pair to the other, or of what is true of it already."""
-        chosen = facts_of_picture(labels[goal, row], rng) if start == goal else edited_facts(facts[row], labels[goal, row])
+        chosen = (
+            facts_of_picture(labels[goal, row], rng) if start == goal else edited_facts(facts[row], labels[goal, row])
+        )
         return caption(chosen, random.Random(int(rng.integers(2**62)))) if chosen else None
 
     def some(rng: np.random.Generator, count: int) -> Edits:

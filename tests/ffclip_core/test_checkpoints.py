@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +61,32 @@ def test_a_part_comes_back_as_it_was_written(part: str, dtype: torch.dtype, tmp_
         assert torch.equal(found, value.to(dtype).to(value.dtype))
     # Constants that no file holds are in their place too.
     assert all(not buffer.is_meta for buffer in loaded.buffers())
+
+
+def test_what_float16_cannot_hold_stays_in_float32(tmp_path: Path) -> None:
+    encoder = PARTS["encoder"][1]()
+    variance = encoder.body[0].res_layer[4].running_var.fill_(1e6)
+    save_part(tmp_path / "encoder.safetensors", encoder)
+    assert torch.equal(load_encoder(tmp_path / "encoder.safetensors").body[0].res_layer[4].running_var, variance)
+
+
+def test_weights_live_on_when_their_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    save_part(path, PARTS["generator"][1](), torch.float32)
+    code = (
+        "import sys; from ffclip.ffclip_core import load_generator; g = load_generator(sys.argv[1]);"
+        "open(sys.argv[1], 'wb').close(); print(sum(p.sum().item() for p in g.parameters()))"
+    )
+    subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True)
+
+
+def test_heads_that_do_not_divide_the_width(tmp_path: Path) -> None:
+    path = tmp_path / "text.safetensors"
+    network = PARTS["text_encoder"][1]()
+    architecture = json.dumps({**network.architecture, "heads": 3})
+    metadata = {"format": "ffclip", "part": "text_encoder", "family": "", "architecture": architecture}
+    save_file(network.state_dict(), path, metadata)
+    assert "describes no network" in sentence(load_text_encoder, path)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -164,6 +192,12 @@ def _rewrite(path: Path, change: Callable[[dict, dict], None]) -> None:
         (lambda t, a: a.update(channels=[8] * 1000), "describes no network"),
         (lambda t, a: a.update(colour=3), "describes no network"),
         (lambda t, a: a.clear(), "describes no network"),
+        (lambda t, a: a.update(num_mapping_layers=199_999), "199999 layers, but"),
+        (lambda t, a: t.update({"input.input": torch.zeros(1, 8, 4, 4, dtype=torch.int32)}), "stored as torch.int32"),
+        (lambda t, a: t.update(latent_avg=torch.zeros(16, dtype=torch.bool)), "stored as torch.bool"),
+        (lambda t, a: t.update(latent_avg=torch.zeros(16, dtype=torch.complex64)), "stored as torch.complex64"),
+        (lambda t, a: t.update(latent_avg=torch.full((16,), torch.nan)), "values that are no numbers"),
+        (lambda t, a: t.update(latent_avg=torch.full((16,), 1e300, dtype=torch.float64)), "values that are no numbers"),
     ],
 )
 def test_a_file_whose_parts_contradict_each_other(change: Callable, says: str, tmp_path: Path) -> None:

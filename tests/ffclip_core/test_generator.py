@@ -120,3 +120,16 @@ def test_strange_codes_noise_and_sizes_are_refused(tiny: Generator) -> None:
         tiny(w, noise=[torch.zeros(1, 1, 4, 4)] * 3)
     with pytest.raises(InputError, match="draws 4, 8, 16, 32, 64 px, not 48 px"):
         tiny(w, resolution=48)
+    with pytest.raises(InputError, match=r"Noise map 0 has the shape .* given as \[1\]"):
+        tiny(w, noise=[torch.zeros(1)] * 9)
+    with pytest.raises(InputError, match=r"was given \[0, 10, 512\]"):
+        tiny(w[:0], noise="random")
+    with pytest.raises(InputError, match=r"z of shape \[batch, 512\], not \[2, 17\]"):
+        tiny.map(torch.zeros(2, 17))
+
+
+def test_the_largest_seed_and_other_number_formats_are_fine(tiny: Generator) -> None:
+    w = golden.tensors("gen_tiny64")["w_plus"]
+    with torch.inference_mode():
+        assert tiny(w, noise="random", seed=2**64 - 1).isfinite().all()
+        assert torch.equal(tiny(w.double()), tiny(w))

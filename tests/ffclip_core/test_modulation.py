@@ -27,7 +27,7 @@ def test_delta_every_block_and_every_alignment_map(name: str, family: str) -> No
             if f"block{i}.S" in io:
                 # These were computed in float32, which is only as exact as this here.
                 assert golden.difference(s, io[f"block{i}.S"][..., 0]) < 3e-3
-            assert torch.equal(s.float(), found.alignment[:, i])
+            assert golden.difference(s, found.alignment[:, i]) < 1e-6
             x = io[f"block{i}.out_fp64"] if i < 3 else x
         assert torch.equal(modulator(io["w"], io["e"][:, 0]), found.delta)
     assert found.delta.dtype == torch.float32

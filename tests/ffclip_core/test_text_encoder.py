@@ -34,6 +34,29 @@ def test_nothing_to_read_is_refused(published: TextEncoder, prompts: list[str]) 
         published.encode(prompts)
 
 
+def test_token_ids_may_end_where_the_text_ends(published: TextEncoder) -> None:
+    ids = _tokenizer()(["a bald head", "Beard"])
+    length = int((ids != 0).sum(1).max())
+    whole = published.encode_tokens(ids)
+    assert torch.equal(published.encode_tokens(ids[:, :length].int()), whole)
+    assert torch.equal(published.encode("Beard"), published.encode(["Beard"]))
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        (torch.zeros(1, 78, dtype=torch.long), "1 to 77 tokens"),
+        (torch.zeros(5, dtype=torch.long), "1 to 77 tokens"),
+        (torch.full((1, 5), 49408), "from 0 to 49407"),
+        (torch.full((1, 5), -1), "from 0 to 49407"),
+        (torch.zeros(1, 5), "whole numbers"),
+    ],
+)
+def test_what_is_no_token_is_refused(published: TextEncoder, ids: torch.Tensor, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        published.encode_tokens(ids)
+
+
 def test_a_long_prompt_is_known_to_be_cut(published: TextEncoder) -> None:
     assert not published.is_truncated("bald " * 75)
     assert published.is_truncated("bald " * 76)

@@ -8,7 +8,7 @@ import pytest
 
 INPUTS = {
     "FFCLIPLoadModels": ["encoder", "text_encoder", "modulator", "generator", "precision"],
-    "FFCLIPInvertImage": ["encoder", "image", "fit"],
+    "FFCLIPInvertImage": ["encoder", "image", "fit", "mask"],
     "FFCLIPEncodePrompt": ["text_encoder", "text"],
     "FFCLIPSemanticModulate": [
         "modulator", "latent", "embedding", "strength", "coarse", "medium", "fine", "batching",

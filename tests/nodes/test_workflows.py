@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 WORKFLOWS = ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep"]
@@ -56,8 +57,11 @@ def widgets(node_class: type) -> list[tuple[str, list | None]]:
     return found
 
 
-def test_these_workflows_are_shipped() -> None:
+def test_these_workflows_are_shipped_each_with_its_thumbnail() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.json")) == WORKFLOWS
+    for name in WORKFLOWS:
+        with Image.open(FOLDER / f"{name}.jpg") as picture:
+            assert picture.format == "JPEG" and min(picture.size) >= 128
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

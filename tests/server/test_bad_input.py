@@ -89,8 +89,7 @@ def _of_my_own(server: run.Server, graph: dict, only: Callable, picture: Image.I
     picture.save(file)
     invert_id, invert = only(graph, "FFCLIPInvertImage")
     graph["mine"] = {"class_type": "LoadImage", "inputs": {"image": server.upload(file)}}
-    graph["alpha"] = {"class_type": "JoinImageWithAlpha", "inputs": {"image": ["mine", 0], "alpha": ["mine", 1]}}
-    invert["image"] = ["alpha", 0]
+    invert["image"], invert["mask"] = ["mine", 0], ["mine", 1]
     (before,) = [
         key
         for key, node in graph.items()
@@ -135,6 +134,7 @@ def test_a_picture_that_is_not_square_is_cropped_or_letterboxed_as_chosen(
     assert (boxed != inversion(wide, "crop")).any()
 
 
+@pytest.mark.parametrize("alpha_is", ["mask", "channel"])
 def test_transparency_is_laid_on_white(
     server: run.Server,
     workflow: Callable,
@@ -143,6 +143,7 @@ def test_transparency_is_laid_on_white(
     pixels: Callable,
     sample: np.ndarray,
     tmp_path: Path,
+    alpha_is: str,
 ) -> None:
     alpha = np.full(sample.shape[:2], 255, np.uint8)
     alpha[:, : sample.shape[1] // 2] = 0
@@ -153,5 +154,11 @@ def test_transparency_is_laid_on_white(
     for picture in (seen_through, Image.fromarray(white)):
         graph = workflow("edit-by-text")
         _of_my_own(server, graph, only, picture, tmp_path)
+        if alpha_is == "channel":
+            both = {"image": ["mine", 0], "alpha": ["mine", 1]}
+            graph["alpha"] = {"class_type": "JoinImageWithAlpha", "inputs": both}
+            _, invert = only(graph, "FFCLIPInvertImage")
+            del invert["mask"]
+            invert["image"] = ["alpha", 0]
         found.append(pixels(pictures(graph)["see"][0]))
     assert (found[0] == found[1]).all()

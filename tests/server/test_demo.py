@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,36 @@ def test_it_leaves_a_picture_and_an_existing_comfyui_as_it_was(comfyui_folder: P
         assert picture.size == (12 + 3 * (256 + 12), 40 + 256 + 12)
     assert (tmp_path / "out.png").read_text() == "mine"
     assert files(comfyui_folder) == before
+
+
+def test_the_plain_demo_writes_the_picture_it_names(comfyui_folder: Path, tmp_path: Path) -> None:
+    finished = demo(comfyui_folder, tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert Path(finished.stdout.splitlines()[-1]) == tmp_path / "ffclip-demo.png"
+    assert "exists" not in finished.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["ffclip-demo.png"]
+
+
+def test_ui_gives_an_address_that_answers_and_ends_with_ctrl_c(comfyui_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, run.ROOT / "run.py", "ui", "--no-browser", "--comfyui", comfyui_folder]
+    variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*command, "--python", sys.executable], stdout=subprocess.PIPE, text=True, env=variables, cwd=tmp_path
+    )
+    assert process.stdout
+    try:
+        line = next(line for line in process.stdout if "http://" in line)
+        address = line.split("ComfyUI is at ")[1].strip()
+        assert address.endswith(f"?template=edit-by-text&source={run.PACK}")
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert answer.status == 200
+        served = address.split("/?")[0] + f"/api/workflow_templates/{run.PACK}/edit-by-text.json"
+        with urllib.request.urlopen(served, timeout=60) as answer:
+            assert b"FFCLIPLoadModels" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_strength_0_is_the_inversion_bit_for_bit(
 ) -> None:
     graph = workflow("edit-by-text")
     invert, _ = only(graph, "FFCLIPInvertImage")
-    modulate_id, modulate = only(graph, "FFCLIPSemanticModulate")
+    _, modulate = only(graph, "FFCLIPSemanticModulate")
     for node_id, node in list(graph.items()):
         if node["class_type"] == "FFCLIPSynthesize":
             name = "before" if node["inputs"]["latent"][0] == invert else "after"
@@ -80,7 +80,6 @@ def test_strength_0_is_the_inversion_bit_for_bit(
         }
     assert (shown[0.0]["before"] == shown[0.0]["after"]).all()
     assert (shown[1.0]["before"] != shown[1.0]["after"]).any()
-    assert modulate_id in graph
 
 
 @pytest.mark.parametrize(("output_size", "side"), [("full", 1), ("half", 2), ("quarter", 4)])
