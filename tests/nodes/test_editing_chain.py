@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -120,7 +120,19 @@ def test_the_same_graph_twice_gives_the_same_bytes(chain, sample) -> None:  # no
     assert torch.equal(picture(), picture())
 
 
-def test_random_noise_depends_on_the_seed_and_not_on_the_chunks(chain, sample) -> None:  # noqa: ANN001
+@pytest.fixture
+def noisy(parts: SimpleNamespace) -> Iterator[None]:
+    """The embedded generator, whose noise strengths are zero, with noise."""
+    strengths = [p for name, p in parts.generator.network.named_parameters() if name.endswith("noise.weight")]
+    with torch.no_grad():
+        for strength in strengths:
+            strength.fill_(0.1)
+        yield
+        for strength in strengths:
+            strength.zero_()
+
+
+def test_random_noise_depends_on_the_seed_and_not_on_the_chunks(chain, sample, noisy) -> None:  # noqa: ANN001
     latent = chain.invert(repeated(sample, 6))
     batch = chain.synthesize(latent, noise="random", seed=10)
     last = type(latent)(w=latent.w[5:], unedited=latent.unedited[5:], family=latent.family)

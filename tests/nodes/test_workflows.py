@@ -90,7 +90,8 @@ def test_every_needed_input_is_connected_to_an_output_of_its_type(classes: dict,
         if node["type"] == NOTE:
             continue
         connected = {slot["name"] for slot in node["inputs"] if slot["link"] is not None}
-        sockets = {key for key, spec in specification(classes[node["type"]]).items() if not is_widget(spec)}
+        required = classes[node["type"]].INPUT_TYPES()["required"]
+        sockets = {key for key, spec in required.items() if not is_widget(spec)}
         assert connected == sockets, node["type"]
         assert all(slot["link"] in links for slot in node["inputs"] if slot["link"] is not None)
 

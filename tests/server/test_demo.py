@@ -57,11 +57,12 @@ def test_the_plain_demo_writes_the_picture_it_names(comfyui_folder: Path, tmp_pa
 
 
 def test_ui_gives_an_address_that_answers_and_ends_with_ctrl_c(comfyui_folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, run.ROOT / "run.py", "ui", "--no-browser", "--comfyui", comfyui_folder]
+    # Tests may run where Ctrl+C is ignored, in the background; a user's terminal does not ignore it.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from ffclip import run; "
+    command = [sys.executable, "-c", code + "sys.exit(run.main(sys.argv[1:]))", "ui", "--no-browser"]
+    command += ["--comfyui", str(comfyui_folder), "--python", sys.executable]
     variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [*command, "--python", sys.executable], stdout=subprocess.PIPE, text=True, env=variables, cwd=tmp_path
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables, cwd=tmp_path)
     assert process.stdout
     try:
         line = next(line for line in process.stdout if "http://" in line)
