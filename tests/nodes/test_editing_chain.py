@@ -124,10 +124,11 @@ def test_the_same_graph_twice_gives_the_same_bytes(chain, sample) -> None:  # no
 def noisy(parts: SimpleNamespace) -> Iterator[None]:
     """The embedded generator, whose noise strengths are zero, with noise."""
     strengths = [p for name, p in parts.generator.network.named_parameters() if name.endswith("noise.weight")]
-    with torch.no_grad():
+    with torch.inference_mode():
         for strength in strengths:
             strength.fill_(0.1)
-        yield
+    yield
+    with torch.inference_mode():
         for strength in strengths:
             strength.zero_()
 
