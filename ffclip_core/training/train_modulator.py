@@ -147,9 +147,9 @@ def enlarge(model: Modulator, gain: float) -> None:
     last = model.blocks[-1]
     scale, shift = cast(nn.Linear, last.gamma_[3]), cast(nn.Linear, last.beta_[3])
     for layer in (scale, shift):
-        layer.weight *= gain
-        layer.bias *= gain
-    scale.bias += gain - 1
+        layer.weight.mul_(gain)
+        layer.bias.mul_(gain)
+    scale.bias.add_(gain - 1)
 
 
 def _worker(rank: int, run: loop.Run, generator_run: Path, encoder_run: Path, clip_path: Path, gain: float) -> None:
