@@ -4,7 +4,7 @@ W has far more dimensions than a drawing has parameters (avatars.parameters). Th
 fixed, so generator and encoder can be trained apart from each other: one from the codes, one towards them.
 
 In W+, every layer's code is moved by a constant vector outside these directions, which the generator does not see. The
-modulation blocks open with a normalisation over the layers (MATHS: PixelNorm), which would leave nothing but signs of
+modulation blocks open with a normalisation over the layers (PixelNorm), which would leave nothing but signs of
 a code that is the same in all layers; beside the constant its values survive.
 """
 
@@ -48,10 +48,6 @@ class Codes:
     def w(self, parameters: Tensor) -> Tensor:
         """Parameters [B, P] → w [B, D]."""
         return (parameters - self.mean) * self.scale @ self.directions
-
-    def w_plus(self, parameters: Tensor) -> Tensor:
-        """Parameters [B, P] → W+ [B, L, D], with each layer's constant."""
-        return self.w(parameters)[:, None] + self.offsets
 
     def along(self, w: Tensor) -> Tensor:
         """What w [..., D] has along the directions, [..., P]."""

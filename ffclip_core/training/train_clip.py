@@ -132,4 +132,4 @@ def _worker(rank: int, run: loop.Run) -> None:
 
 
 if __name__ == "__main__":
-    loop.launch(_worker, loop.parser(__doc__, steps=1600, batch=96, learning_rate=1.5e-3).parse_args())
+    loop.launch(_worker, loop.parser(__doc__, steps=2000, batch=96, learning_rate=1.5e-3).parse_args())
