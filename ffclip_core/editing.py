@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -52,8 +53,10 @@ def combine(w: Tensor, e: Tensor, batching: str = "pair") -> tuple[Tensor, Tenso
 def apply_edit(w: Tensor, delta: Tensor, strength: float = 1.0, gates: Tensor | None = None) -> Tensor:
     """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1). Strength 0 gives w itself, bit for bit.
 
-    Raises InputError for gates of another length.
+    Raises InputError for gates of another length and for a strength that is no number.
     """
+    if not math.isfinite(strength):
+        raise InputError(f"The strength is a number such as 1.0, not {strength}.")
     if gates is not None and gates.shape != w.shape[1:2]:
         raise InputError(
             f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(gates.shape)}."

@@ -58,6 +58,8 @@ def check_mask(mask: Tensor, batch: int) -> None:
             f"The mask has the shape {list(mask.shape)}, but goes with {batch} pictures: connect one mask per picture, "
             "or one for all."
         )
+    if not mask.isfinite().all():
+        raise InputError("The mask has values that are no numbers (NaN or infinite): look at the node before.")
 
 
 def _transparency(mask: Tensor, size: tuple[int, int]) -> Tensor:

@@ -44,11 +44,13 @@ def run_in_chunks(part: ModelPart[Any], count: int, area: int, forward: Callable
                 [part.patcher], memory_required=(stop - done) * area * BYTES_PER_AREA, force_full_load=True
             )
             results.append(forward(slice(done, stop)))
-        except comfy.model_management.OOM_EXCEPTION as error:
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             if stop - done == 1:
                 raise FFCLIPError(
-                    f"Not even one picture fits in the memory of {part.load_device}: choose a smaller output size or "
-                    "float16 precision, or close other programs that use this memory."
+                    f"Not even one picture fits in the memory of {part.load_device}: close other programs that use "
+                    "this memory, or, in StyleGAN Synthesize, choose a smaller output size."
                 ) from error
             chunk = (stop - done) // 2
         else:
@@ -58,3 +60,8 @@ def run_in_chunks(part: ModelPart[Any], count: int, area: int, forward: Callable
         # Outside of the except block, where the failed pass's tensors are no longer held by the exception.
         comfy.model_management.soft_empty_cache()
     return results
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out, on whatever device; only some allocators have an exception of their own for it."""
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory"))

@@ -57,7 +57,7 @@ class InvertImage(io.ComfyNode):
         network = encoder.network
         height, width = network.input_size
         home = comfy.model_management.intermediate_device()
-        if mask is not None:
+        if mask is not None and len(image):
             check_mask(mask, len(image))
 
         def invert(piece: slice) -> torch.Tensor:

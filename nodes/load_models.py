@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from ..ffclip_core import load_encoder, load_generator, load_modulator, load_text_encoder
 from ..ffclip_core.editing import check_family
-from ..ffclip_core.errors import CheckpointError
+from ..ffclip_core.errors import CheckpointError, InputError
 from . import model_files
 from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
 
@@ -49,9 +49,9 @@ class LoadModels(io.ComfyNode):
                     "precision",
                     options=PRECISIONS,
                     default="float32",
-                    tooltip="float16 halves the GPU memory of encoder and generator at a small loss of exactness. "
-                    "The text encoder stays in float32, the modulator always computes in float64, and on a CPU "
-                    "everything stays in float32.",
+                    tooltip="float16 halves the GPU memory of the generator at a small loss of exactness. Encoder and text "
+                    "encoder stay in float32, the modulator always computes in float64, and on a CPU everything stays "
+                    "in float32.",
                 ),
             ],
             outputs=[
@@ -77,6 +77,8 @@ class LoadModels(io.ComfyNode):
 
     @classmethod
     def execute(cls, encoder: str, text_encoder: str, modulator: str, generator: str, precision: str) -> io.NodeOutput:
+        if precision not in PRECISIONS:
+            raise InputError(f"The precision is {' or '.join(PRECISIONS)}, not '{precision}'.")
         encoder_network = load_encoder(model_files.find("encoder", encoder))
         text_network = load_text_encoder(model_files.find("text_encoder", text_encoder))
         modulator_network = load_modulator(model_files.find("modulator", modulator))
@@ -95,9 +97,9 @@ class LoadModels(io.ComfyNode):
         device = comfy.model_management.get_torch_device()
         if precision == "float16":
             if device.type == "cpu":
-                logging.info("FFCLIP: there is no GPU, so the models stay in float32.")
+                logging.info("FFCLIP: there is no GPU, so the generator stays in float32.")
             else:
-                encoder_network.half()
+                # Not the encoder, whose normalisation layers hold numbers beyond float16's range.
                 generator_network.half()
         # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
         modulator_device = device if device.type == "cuda" else torch.device("cpu")

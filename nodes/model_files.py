@@ -24,8 +24,8 @@ FOLDERS = {
 def register_model_folders() -> None:
     """Tell ComfyUI of models/ffclip (and models/stylegan, models/e4e if the user has them).
 
-    Paths that extra_model_paths.yaml or another pack has registered stay, and stay first. Such an entry may have an
-    empty set of extensions, which ComfyUI takes as "every file"; ours are added so that it lists models only.
+    Paths that extra_model_paths.yaml or another pack has registered stay, and stay first. An entry may have an empty
+    set of extensions, which ComfyUI takes as "every file": it stays empty, choices() picks the models.
     """
     registered = folder_paths.folder_names_and_paths
     for name in ("ffclip", "stylegan", "e4e"):
@@ -35,7 +35,8 @@ def register_model_folders() -> None:
         paths, extensions = registered.get(name, ([], set()))
         if str(default) not in paths:
             paths = [*paths, str(default)]
-        registered[name] = (paths, set(extensions) | MODEL_EXTENSIONS)
+        new = name not in registered
+        registered[name] = (paths, set(extensions) | MODEL_EXTENSIONS if extensions or new else set())
 
 
 def choices(part: str) -> list[str]:

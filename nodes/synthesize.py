@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.editing import check_family
+from ..ffclip_core.errors import InputError
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
 from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart
@@ -63,6 +64,8 @@ class Synthesize(io.ComfyNode):
     def execute(
         cls, generator: ModelPart[Generator], latent: Latent, noise: str, seed: int, output_size: str
     ) -> io.NodeOutput:
+        if output_size not in REDUCTION:
+            raise InputError(f"The output size is {', '.join(REDUCTION)}, not '{output_size}'.")
         network = generator.network
         # The latent stands here for the encoder that made it: it has the same shape and family.
         check_family(encoder=latent, generator=network)
@@ -71,7 +74,7 @@ class Synthesize(io.ComfyNode):
 
         def synthesize(piece: slice) -> torch.Tensor:
             w = latent.w[piece].to(generator.load_device, generator.dtype)
-            # The generator gives the batch's i-th picture the noise of seed + i, so chunks don't show in the result.
+            # The generator gives the batch's i-th picture the noise of seed + i, so chunks change no noise.
             x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution)
             return to_images(x).to(home)
 

@@ -1,6 +1,6 @@
 """Draw the training pictures: pairs of an avatar and the same avatar with one to three facts changed.
 
-python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 60000] [--test]
+python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 60000]
 
 DATA gets four files of `count` rows: sources.npy and targets.npy (uint8 [N, 64, 64, 3]), facts.json (what was changed)
 and labels.npz (source_labels and target_labels, int8 [N, attributes], -1 where there is none; source_parameters and
@@ -108,7 +108,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--count", type=int, default=60_000, help="how many pairs")
-    parser.add_argument("--test", action="store_true", help="draw avatars that training never sees")
     arguments = parser.parse_args()
     folder: Path = arguments.data
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,8 +118,7 @@ def main() -> None:
     count = len(np.load(folder / "sources.npy", mmap_mode="r"))
     if count != arguments.count:
         parser.error(f"{folder} holds {count} pairs, not {arguments.count}: give another folder or --count {count}")
-    first = TEST_SEEDS if arguments.test else 0
-    jobs = [(folder, i, range(first + i, first + min(i + _BLOCK, count))) for i in range(0, count, _BLOCK)]
+    jobs = [(folder, i, range(i, min(i + _BLOCK, count))) for i in range(0, count, _BLOCK)]
     columns: dict[str, list] = {}
     with multiprocessing.Pool() as pool, tqdm(total=count, unit=" pairs") as bar:
         for rows in pool.imap(_draw_block, jobs):

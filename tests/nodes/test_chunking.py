@@ -39,8 +39,15 @@ def test_large_pictures_run_one_at_a_time(part) -> None:  # noqa: ANN001
     assert run_in_chunks(part, 3, 1024**2, lambda piece: piece.stop - piece.start) == [1, 1, 1]
 
 
-def test_out_of_memory_halves_the_chunk_and_loses_nothing(part, progress) -> None:  # noqa: ANN001
-    import comfy.model_management
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to ..."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB)"),
+    ],
+)
+def test_out_of_memory_halves_the_chunk_and_loses_nothing(part, progress, error: RuntimeError) -> None:  # noqa: ANN001
     from ffclip.nodes.chunking import run_in_chunks
 
     tried = []
@@ -49,7 +56,7 @@ def test_out_of_memory_halves_the_chunk_and_loses_nothing(part, progress) -> Non
         count = piece.stop - piece.start
         tried.append(count)
         if count > 1:
-            raise comfy.model_management.OOM_EXCEPTION("out of memory")
+            raise error
         return list(range(piece.start, piece.stop))
 
     assert sum(run_in_chunks(part, 5, 64**2, forward), []) == [0, 1, 2, 3, 4]
@@ -57,15 +64,24 @@ def test_out_of_memory_halves_the_chunk_and_loses_nothing(part, progress) -> Non
     assert progress[-1] == (5, 5)
 
 
+def test_another_error_is_not_taken_for_it(part) -> None:  # noqa: ANN001
+    from ffclip.nodes.chunking import run_in_chunks
+
+    def forward(piece: slice) -> None:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        run_in_chunks(part, 4, 64**2, forward)
+
+
 def test_when_not_even_one_picture_fits_the_user_is_told(part) -> None:  # noqa: ANN001
-    import comfy.model_management
     from ffclip.ffclip_core.errors import FFCLIPError
     from ffclip.nodes.chunking import run_in_chunks
 
     def forward(piece: slice) -> None:
-        raise comfy.model_management.OOM_EXCEPTION("out of memory")
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(FFCLIPError, match="Not even one picture fits in the memory of cpu: choose a smaller"):
+    with pytest.raises(FFCLIPError, match="Not even one picture fits in the memory of cpu: close other programs"):
         run_in_chunks(part, 4, 64**2, forward)
 
 

@@ -252,6 +252,43 @@ def test_on_a_cpu_float16_stays_float32(run: Callable) -> None:
     assert {part.dtype for part in loaded} == {torch.float32}
 
 
+def test_a_generator_in_float16_draws_the_same_picture() -> None:
+    """What the node does on a GPU, computed here on the CPU."""
+    from ffclip.ffclip_core import EMBEDDED as FOLDER
+    from ffclip.ffclip_core import load_generator
+
+    generator = load_generator(FOLDER / "generator.safetensors")
+    w = generator.map(torch.randn(2, generator.latent_dim, generator=torch.Generator().manual_seed(0)))
+    with torch.inference_mode():
+        exact = generator(w)
+        half = generator.half()(w)
+    assert half.dtype == torch.float16
+    assert (half - exact).norm() / exact.norm() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs", "says"),
+    [
+        ("load", {"precision": "bfloat16"}, "precision is float32 or float16, not 'bfloat16'"),
+        ("synthesize", {"output_size": "third"}, "output size is full, half, quarter, not 'third'"),
+        ("modulate", {"strength": float("nan")}, "strength is a number such as 1.0, not nan"),
+    ],
+)
+def test_a_value_that_the_server_lets_through(
+    run: Callable, chain: SimpleNamespace, sample: torch.Tensor, node: str, inputs: dict, says: str
+) -> None:
+    from ffclip.ffclip_core.errors import InputError
+
+    with pytest.raises(InputError, match=says):
+        if node == "load":
+            run("FFCLIPLoadModels", encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED,
+                **inputs)  # fmt: skip
+        elif node == "synthesize":
+            chain.synthesize(chain.invert(sample), **inputs)
+        else:
+            chain.modulate(chain.invert(sample), chain.encode("Bald"), **inputs)
+
+
 def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
     import comfy.model_management
 

@@ -50,7 +50,8 @@ def test_a_users_extra_model_path_is_kept_and_searched_first(models, tmp_path: P
     folder_paths.add_model_folder_path("ffclip", str(extra.parent))  # what extra_model_paths.yaml does
     model_files.register_model_folders()
     assert folder_paths.get_folder_paths("ffclip") == [str(extra.parent), str(folder / "ffclip")]
-    assert folder_paths.get_filename_list("ffclip") == ["same.safetensors"]
+    assert folder_paths.get_filename_list("ffclip") == ["readme.txt", "same.safetensors"], "as it was registered"
+    assert model_files.choices("modulator") == [model_files.EMBEDDED_CHOICE, "same.safetensors"]
     assert model_files.find("modulator", "same.safetensors") == extra
 
 

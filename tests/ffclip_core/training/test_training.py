@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("dicebear", reason="training needs the extra `train`")
 pytest.importorskip("resvg_py", reason="training needs the extra `train`")
 
+from ffclip import run as program
 from ffclip.ffclip_core import Editor
 
 PACKAGE = Path(__file__).parents[3]
@@ -20,7 +21,7 @@ def command(folder: Path, name: str, *arguments: object) -> str:
     parent = folder / "path"
     if not parent.exists():
         parent.mkdir()
-        (parent / "ffclip").symlink_to(PACKAGE, target_is_directory=True)
+        program.link(PACKAGE, parent / "ffclip")
     done = subprocess.run(
         [sys.executable, "-m", f"ffclip.ffclip_core.training.{name}", *map(str, arguments)],
         cwd=parent,
