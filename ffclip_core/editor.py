@@ -73,4 +73,4 @@ class Editor:
     @torch.inference_mode()
     def synthesize(self, w: Tensor, noise: str = "const", seed: int = 0) -> Tensor:
         """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit. Raises InputError for other codes."""
-        return to_images(self.generator(w, noise=noise, seed=seed))
+        return to_images(self.generator(w, noise=noise, seed=seed), self.encoder.input_size)

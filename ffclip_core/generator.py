@@ -118,8 +118,11 @@ class Activate(nn.Module):
 class StyledConv(nn.Module):
     """Modulated convolution, noise, bias, activation."""
 
-    def __init__(self, in_channels: int, out_channels: int, latent_dim: int, up: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, latent_dim: int, up: bool = False, clamp: float | None = None
+    ) -> None:
         super().__init__()
+        self.clamp = clamp
         self.conv = ModulatedConv2d(in_channels, out_channels, 3, latent_dim, up=up)
         self.noise = NoiseInjection()
         self.activate = Activate(out_channels)
@@ -129,22 +132,27 @@ class StyledConv(nn.Module):
         bias = self.activate.bias[:, None, None]
         if noise is not None:
             bias = bias + self.noise.weight * noise
-        return fused_leaky_relu(x, bias, demodulation)
+        return _clamped(fused_leaky_relu(x, bias, demodulation), self.clamp)
 
 
 class ToRGB(nn.Module):
     """1×1 modulated convolution to RGB, added to the upsampled RGB of the block before."""
 
-    def __init__(self, channels: int, latent_dim: int, up: bool = True) -> None:
+    def __init__(self, channels: int, latent_dim: int, up: bool = True, clamp: float | None = None) -> None:
         super().__init__()
+        self.clamp = clamp
         self.conv = ModulatedConv2d(channels, 3, 1, latent_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         if up:
             self.upsample = Blur()
 
     def forward(self, x: Tensor, w: Tensor, skip: Tensor | None = None) -> Tensor:
-        rgb = self.conv(x, w) + self.bias
+        rgb = _clamped(self.conv(x, w) + self.bias, self.clamp)
         return rgb if skip is None else rgb + upfirdn2d(skip, self.upsample.kernel, up=2, pad=(2, 1))
+
+
+def _clamped(x: Tensor, limit: float | None) -> Tensor:
+    return x if limit is None else x.clamp(-limit, limit)
 
 
 class ConstantInput(nn.Module):
@@ -157,7 +165,8 @@ class Generator(nn.Module):
     """Mapping network (z → w) and synthesis network (w → picture).
 
     size: side of the picture in px, a power of two from 8 on. channels: feature channels by resolution, 4 to size.
-    num_layers L = 2·log2(size) − 2.
+    num_layers L = 2·log2(size) − 2. conv_clamp: what features and RGB are clamped to, as in StyleGAN2-ADA's float16
+    layers (Karras et al. 2020, appendix on mixed precision).
     """
 
     latent_avg: Tensor
@@ -168,6 +177,7 @@ class Generator(nn.Module):
         channels: Mapping[int, int],
         latent_dim: int = 512,
         num_mapping_layers: int = 8,
+        conv_clamp: float | None = None,
         family: str | None = None,
     ) -> None:
         super().__init__()
@@ -176,18 +186,18 @@ class Generator(nn.Module):
         self.size, self.latent_dim, self.family = size, latent_dim, family
         self.num_layers = 2 * int(math.log2(size)) - 2
         self.channels = {2**i: channels[2**i] for i in range(2, int(math.log2(size)) + 1)}
-        self.num_mapping_layers = num_mapping_layers
+        self.num_mapping_layers, self.conv_clamp = num_mapping_layers, conv_clamp
         layers = [EqualLinear(latent_dim, latent_dim, lr_mul=0.01, activate=True) for _ in range(num_mapping_layers)]
         self.style = nn.Sequential(PixelNorm(), *layers)
         before = self.channels[4]
         self.input = ConstantInput(before)
-        self.conv1 = StyledConv(before, before, latent_dim)
-        self.to_rgb1 = ToRGB(before, latent_dim, up=False)
+        self.conv1 = StyledConv(before, before, latent_dim, clamp=conv_clamp)
+        self.to_rgb1 = ToRGB(before, latent_dim, up=False, clamp=conv_clamp)
         self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
         for _resolution, after in list(self.channels.items())[1:]:
-            self.convs.append(StyledConv(before, after, latent_dim, up=True))
-            self.convs.append(StyledConv(after, after, latent_dim))
-            self.to_rgbs.append(ToRGB(after, latent_dim))
+            self.convs.append(StyledConv(before, after, latent_dim, up=True, clamp=conv_clamp))
+            self.convs.append(StyledConv(after, after, latent_dim, clamp=conv_clamp))
+            self.to_rgbs.append(ToRGB(after, latent_dim, clamp=conv_clamp))
             before = after
         for i in range(self.num_layers - 1):
             self.noises.register_buffer(f"noise_{i}", torch.zeros(1, 1, *self.noise_shape(i)))
@@ -201,6 +211,7 @@ class Generator(nn.Module):
             "channels": {str(resolution): count for resolution, count in self.channels.items()},
             "latent_dim": self.latent_dim,
             "num_mapping_layers": self.num_mapping_layers,
+            **({} if self.conv_clamp is None else {"conv_clamp": self.conv_clamp}),
         }
 
     def noise_shape(self, index: int) -> tuple[int, int]:

@@ -68,8 +68,15 @@ def _transparency(mask: Tensor, size: tuple[int, int]) -> Tensor:
     return mask if mask.shape[-2:] == size else F.interpolate(mask, size=size, mode="bilinear", antialias=True)
 
 
-def to_images(x: Tensor) -> Tensor:
-    """[B, 3, H, W] in about [-1, 1] → [B, H, W, 3] float32 in [0, 1]."""
+def to_images(x: Tensor, proportions: tuple[int, int] = (1, 1)) -> Tensor:
+    """[B, 3, H, W] in about [-1, 1] → [B, H, W, 3] float32 in [0, 1].
+
+    proportions, height to width: of the square that a generator for wider pictures draws, the middle rows alone are the
+    picture (cars: 3 to 4).
+    """
+    rows = min(x.shape[-2], round(x.shape[-1] * proportions[0] / proportions[1]))
+    top = (x.shape[-2] - rows) // 2
+    x = x[:, :, top : top + rows]
     return rearrange(x.float().add(1).div(2).clamp(0, 1), "b c h w -> b h w c").contiguous()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .convert_checkpoint import ConvertCheckpoint
 from .encode_prompt import EncodePrompt
 from .invert_image import InvertImage
 from .load_models import LoadModels
@@ -11,7 +12,15 @@ from .sample_picture import SamplePicture
 from .semantic_modulate import SemanticModulate
 from .synthesize import Synthesize
 
-NODES: list[type[io.ComfyNode]] = [LoadModels, InvertImage, EncodePrompt, SemanticModulate, Synthesize, SamplePicture]
+NODES: list[type[io.ComfyNode]] = [
+    LoadModels,
+    InvertImage,
+    EncodePrompt,
+    SemanticModulate,
+    Synthesize,
+    SamplePicture,
+    ConvertCheckpoint,
+]
 
 
 class FFCLIPExtension(ComfyExtension):

@@ -11,6 +11,7 @@ from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
 from .chunking import run_in_chunks
+from .messages import tell_user
 from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class EncodePrompt(io.ComfyNode):
             raise InputError("The prompt is empty: write what the picture should show, such as 'Purple hair'.")
         cut = [prompt for prompt in prompts if network.is_truncated(prompt)]
         if cut:
-            _tell_user(
+            tell_user(
                 cls.hidden.unique_id if cls.hidden else None,
                 f"The end was cut off, only {network.context_length} tokens are read: {cut[0][:60]}…"
                 + (f" (and {len(cut) - 1} more)" if len(cut) > 1 else ""),
+                logging.WARNING,
             )
         home = comfy.model_management.intermediate_device()
 
@@ -64,14 +66,3 @@ class EncodePrompt(io.ComfyNode):
         area = network.context_length * network.embed_dim
         e = torch.cat(run_in_chunks(text_encoder, len(prompts), area, encode))
         return io.NodeOutput(Embedding(e=e, prompts=prompts, family=network.family))
-
-
-def _tell_user(node_id: str | None, message: str) -> None:
-    """Show a message on the node, and in the log."""
-    logging.warning("FFCLIP: %s", message)
-    # Imported late: the server exists only while ComfyUI serves.
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
-    if server is not None and node_id is not None:
-        server.send_progress_text(message, node_id)

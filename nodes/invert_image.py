@@ -66,4 +66,4 @@ class InvertImage(io.ComfyNode):
             return network(x.to(encoder.load_device, encoder.dtype)).to(home, torch.float32)
 
         w = torch.cat(run_in_chunks(encoder, len(image), height * width, invert))
-        return io.NodeOutput(Latent(w=w, unedited=w, family=network.family))
+        return io.NodeOutput(Latent(w, w, network.family, network.input_size))

@@ -9,9 +9,11 @@ import torch
 from comfy_api.latest import io
 
 from ..ffclip_core import load_encoder, load_generator, load_modulator, load_text_encoder
+from ..ffclip_core.checkpoints import read_parts
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.errors import CheckpointError, InputError
 from . import model_files
+from .messages import tell_user
 from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
 
 PRECISIONS = ["float32", "float16"]
@@ -49,9 +51,9 @@ class LoadModels(io.ComfyNode):
                     "precision",
                     options=PRECISIONS,
                     default="float32",
-                    tooltip="float16 halves the GPU memory of the generator at a small loss of exactness. Encoder and text "
-                    "encoder stay in float32, the modulator always computes in float64, and on a CPU everything stays "
-                    "in float32.",
+                    tooltip="float16 halves the GPU memory of the generator at a small loss of exactness. Encoder and "
+                    "text encoder stay in float32, the modulator always computes in float64, and on a CPU everything "
+                    "stays in float32.",
                 ),
             ],
             outputs=[
@@ -60,6 +62,7 @@ class LoadModels(io.ComfyNode):
                 ModulatorWire.Output(display_name="modulator", tooltip="For Semantic Modulate."),
                 GeneratorWire.Output(display_name="generator", tooltip="For StyleGAN Synthesize."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -79,10 +82,12 @@ class LoadModels(io.ComfyNode):
     def execute(cls, encoder: str, text_encoder: str, modulator: str, generator: str, precision: str) -> io.NodeOutput:
         if precision not in PRECISIONS:
             raise InputError(f"The precision is {' or '.join(PRECISIONS)}, not '{precision}'.")
-        encoder_network = load_encoder(model_files.find("encoder", encoder))
-        text_network = load_text_encoder(model_files.find("text_encoder", text_encoder))
-        modulator_network = load_modulator(model_files.find("modulator", modulator))
-        generator_network = load_generator(model_files.find("generator", generator))
+        chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
+        paths = {part: model_files.find(part, choice) for part, choice in chosen.items()}
+        encoder_network = load_encoder(paths["encoder"])
+        text_network = load_text_encoder(paths["text_encoder"])
+        modulator_network = load_modulator(paths["modulator"])
+        generator_network = load_generator(paths["generator"])
         check_family(
             encoder=encoder_network,
             text_encoder=text_network,
@@ -90,9 +95,8 @@ class LoadModels(io.ComfyNode):
             generator=generator_network,
         )
 
-        for part, network in (("encoder", encoder_network), ("generator", generator_network)):
-            size, layers = 2 ** (network.num_layers // 2 + 1), network.num_layers
-            logging.info("FFCLIP: %s for %d px (%d layers), family %s", part, size, layers, network.family or "unnamed")
+        found = [f"{chosen[part]}: {read_parts(path)[part].describe()}" for part, path in paths.items()]
+        tell_user(cls.hidden.unique_id if cls.hidden else None, "\n".join(found))
 
         device = comfy.model_management.get_torch_device()
         if precision == "float16":

@@ -19,6 +19,7 @@ FOLDERS = {
     "modulator": ("ffclip",),
     "generator": ("ffclip", "stylegan"),
 }
+_ALL_FOLDERS = ("ffclip", "e4e", "stylegan")
 
 
 def register_model_folders() -> None:
@@ -41,29 +42,46 @@ def register_model_folders() -> None:
 
 def choices(part: str) -> list[str]:
     """What the part's drop-down list offers: the embedded model first, then files, each name once."""
-    files = {
-        name
-        for folder in FOLDERS[part]
-        if folder in folder_paths.folder_names_and_paths
-        for name in folder_paths.get_filename_list(folder)
-        if Path(name).suffix.lower() in MODEL_EXTENSIONS
-    }
-    return [EMBEDDED_CHOICE, *sorted(files)]
+    return [EMBEDDED_CHOICE, *_names(FOLDERS[part])]
+
+
+def files() -> list[str]:
+    """All model files, whatever they hold, each name once."""
+    return _names(_ALL_FOLDERS)
+
+
+def find_file(name: str) -> Path:
+    """One of files(). Raises CheckpointError, which names the folders, where it is gone."""
+    return _find(name, _ALL_FOLDERS, "model")
 
 
 def find(part: str, choice: str) -> Path:
     """The file behind a choice. Raises CheckpointError, which names the folders, where there is none."""
     if choice == EMBEDDED_CHOICE:
         return EMBEDDED / f"{part}.safetensors"
-    folders = [name for name in FOLDERS[part] if name in folder_paths.folder_names_and_paths]
+    return _find(choice, FOLDERS[part], part.replace("_", " "))
+
+
+def _names(folders: tuple[str, ...]) -> list[str]:
+    return sorted(
+        {
+            name
+            for folder in folders
+            if folder in folder_paths.folder_names_and_paths
+            for name in folder_paths.get_filename_list(folder)
+            if Path(name).suffix.lower() in MODEL_EXTENSIONS
+        }
+    )
+
+
+def _find(choice: str, among: tuple[str, ...], what: str) -> Path:
+    folders = [name for name in among if name in folder_paths.folder_names_and_paths]
     for folder in folders:
         path = folder_paths.get_full_path(folder, choice)
         if path is not None:
             return Path(path)
     places = " or ".join(path for folder in folders for path in folder_paths.get_folder_paths(folder))
-    raise CheckpointError(
-        f"There is no {part.replace('_', ' ')} file {choice!r}: put it into {places}, or choose {EMBEDDED_CHOICE!r}."
-    )
+    raise CheckpointError(f"There is no {what} file {choice!r}: put it into {places}, or choose {EMBEDDED_CHOICE!r}.")
 
 
 register_model_folders()

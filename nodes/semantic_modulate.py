@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import comfy.model_management
@@ -105,5 +106,5 @@ class SemanticModulate(io.ComfyNode):
         picture = torch.cat([picture for _, picture in results])
 
         gates = layer_gates(network.num_layers, coarse, medium, fine).to(home)
-        edited = Latent(w=apply_edit(w, delta, strength, gates), unedited=unedited, family=latent.family)
+        edited = replace(latent, w=apply_edit(w, delta, strength, gates), unedited=unedited)
         return io.NodeOutput(edited, picture)

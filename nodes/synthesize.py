@@ -76,7 +76,7 @@ class Synthesize(io.ComfyNode):
             w = latent.w[piece].to(generator.load_device, generator.dtype)
             # The generator gives the batch's i-th picture the noise of seed + i, so chunks change no noise.
             x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution)
-            return to_images(x).to(home)
+            return to_images(x, latent.proportions).to(home)
 
         images = torch.cat(run_in_chunks(generator, len(latent.w), resolution**2, synthesize))
         return io.NodeOutput(images)

@@ -55,12 +55,13 @@ class Latent:
     """W+ codes of a batch of pictures, [N, L, D] float32 on the intermediate device.
 
     unedited holds the inversions that w came from, row by row; the two are equal until an edit.
-    family is that of the encoder, None where the file did not say.
+    family is that of the encoder, None where the file did not say; proportions are its pictures' height to width.
     """
 
     w: torch.Tensor
     unedited: torch.Tensor
     family: str | None
+    proportions: tuple[int, int] = (1, 1)
 
     @property
     def num_layers(self) -> int:

@@ -1,9 +1,72 @@
-"""Model files. One module per layout; reading a file never runs code from it.
+"""Model files. One module per layout; what a file holds follows from its contents, and reading it runs nothing from it.
 
-own.py is FFCLIP's own format. Other layouts (rosinality, NVIDIA, e4e, FFCLIP's and CLIP's published files) are to
-stand beside it and are not read yet.
+Each layout has a NAME, detect(contents) and read(contents), which gives the parts that such a file holds.
 """
 
-from .own import load_encoder, load_generator, load_modulator, load_text_encoder, save_part
+from __future__ import annotations
 
-__all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "save_part"]
+from pathlib import Path
+from typing import cast
+
+from ..encoder import Encoder
+from ..errors import CheckpointError
+from ..generator import Generator
+from ..modulation import Modulator
+from ..text_encoder import TextEncoder
+from . import clip, e4e, ffclip_release, nvidia, own, rosinality, tensorflow
+from .files import read_file
+from .own import save_part
+from .parts import Network, Part, words
+
+__all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "read_parts", "save_part"]
+
+LAYOUTS = (own, e4e, ffclip_release, nvidia, tensorflow, rosinality, clip)
+
+
+def load_generator(path: str | Path) -> Generator:
+    """Read a StyleGAN2 generator: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(Generator, _load(path, "generator"))
+
+
+def load_encoder(path: str | Path) -> Encoder:
+    """Read an e4e encoder: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(Encoder, _load(path, "encoder"))
+
+
+def load_modulator(path: str | Path) -> Modulator:
+    """Read semantic modulation blocks: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(Modulator, _load(path, "modulator"))
+
+
+def load_text_encoder(path: str | Path) -> TextEncoder:
+    """Read a CLIP text tower: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(TextEncoder, _load(path, "text_encoder"))
+
+
+def read_parts(path: str | Path) -> dict[str, Part]:
+    """What a file holds, by kind (generator, encoder, modulator, text_encoder), without the tensors' numbers.
+
+    Raises CheckpointError, one sentence, for a file that holds none of them or can't be read.
+    """
+    path = Path(path)
+    contents = read_file(path)
+    try:
+        layout = next((layout for layout in LAYOUTS if layout.detect(contents)), None)
+        if layout is None:
+            known = ", ".join(layout.NAME for layout in LAYOUTS)
+            raise CheckpointError(f"holds no model that FFCLIP knows (known are files of {known})")
+        return {part.kind: part for part in layout.read(contents)}
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name} {error}.") from error
+
+
+def _load(path: str | Path, kind: str) -> Network:
+    parts = read_parts(path)
+    name = Path(path).name
+    if kind not in parts:
+        found = " and ".join(f"the {words(part)}" for part in parts)
+        raise CheckpointError(f"{name} holds {found} of a model, not the {words(kind)}: choose another file.")
+    try:
+        return parts[kind].build()
+    except CheckpointError as error:
+        raise CheckpointError(f"{name} {error}.") from error

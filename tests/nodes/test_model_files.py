@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 EMBEDDED = "avatars (embedded)"
 
@@ -111,3 +112,28 @@ def test_a_replaced_file_is_loaded_again(models, nodes: dict) -> None:  # noqa: 
     assert fingerprint() != before
     file.unlink()
     assert fingerprint() == [None] * 4
+
+
+def test_a_published_file_is_converted_and_never_overwritten(models, run, tmp_path: Path) -> None:  # noqa: ANN001
+    import layouts
+    from ffclip.ffclip_core import load_encoder, load_generator
+    from ffclip.ffclip_core.encoder import Encoder
+    from ffclip.ffclip_core.errors import CheckpointError
+    from ffclip.ffclip_core.generator import Generator
+    from ffclip.nodes import model_files
+
+    folder, _ = models
+    source = put(folder / "ffclip" / "faces.pt")
+    encoder = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 1, 1, 1), 64)
+    layouts.e4e(source, encoder, Generator(16, {4: 8, 8: 8, 16: 8}, 24, 2), torch.zeros(24))
+    model_files.register_model_folders()
+    assert model_files.files() == ["faces.pt"]
+    (written,) = run("FFCLIPConvertCheckpoint", file="faces.pt", dtype="float32", overwrite=False)
+    paths = [Path(line) for line in written.splitlines()]
+    assert [path.name for path in paths] == ["faces-encoder.safetensors", "faces-generator.safetensors"]
+    assert load_generator(paths[1]).size == 16 and load_encoder(paths[0]).input_size == (64, 64)
+    with pytest.raises(CheckpointError, match=r"faces-encoder.safetensors exists: move it away"):
+        run("FFCLIPConvertCheckpoint", file="faces.pt", dtype="float32", overwrite=False)
+    before = paths[0].stat().st_size
+    run("FFCLIPConvertCheckpoint", file="faces.pt", dtype="float16", overwrite=True)
+    assert paths[0].stat().st_size < before

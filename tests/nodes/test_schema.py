@@ -15,6 +15,7 @@ INPUTS = {
     ],
     "FFCLIPSynthesize": ["generator", "latent", "noise", "seed", "output_size"],
     "FFCLIPSamplePicture": ["name"],
+    "FFCLIPConvertCheckpoint": ["file", "dtype", "overwrite"],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -23,6 +24,7 @@ OUTPUTS = {
     "FFCLIPSemanticModulate": ["FFCLIP_LATENT", "IMAGE"],
     "FFCLIPSynthesize": ["IMAGE"],
     "FFCLIPSamplePicture": ["IMAGE"],
+    "FFCLIPConvertCheckpoint": ["STRING"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -31,6 +33,7 @@ DISPLAY_NAMES = {
     "FFCLIPSemanticModulate": "Semantic Modulate",
     "FFCLIPSynthesize": "StyleGAN Synthesize",
     "FFCLIPSamplePicture": "Sample Picture",
+    "FFCLIPConvertCheckpoint": "Convert FFCLIP Checkpoint",
 }
 NODE_IDS = list(INPUTS)
 

@@ -42,7 +42,9 @@ def test_a_prompt_over_77_tokens_is_cut_with_a_warning(
     shown = []
     server.run(graph, lambda kind, data: shown.append(kind))
     assert "execution_success" in shown
-    assert re.search(r"The end was cut off, only 77 tokens are read: Purple hair", server.log.read_text(encoding="utf-8"))
+    assert re.search(
+        r"The end was cut off, only 77 tokens are read: Purple hair", server.log.read_text(encoding="utf-8")
+    )
 
 
 def test_an_empty_batch(workflow: Callable, only: Callable, message: Callable) -> None:

@@ -1,0 +1,124 @@
+"""A part of a model family as a file holds it, and the network that is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..encoder import Encoder
+from ..errors import CheckpointError
+from ..generator import Generator
+from ..modulation import Modulator
+from ..text_encoder import TextEncoder
+from .stored import Stored
+
+Network = Generator | Encoder | Modulator | TextEncoder
+KINDS: dict[str, type[Network]] = {
+    "generator": Generator,
+    "encoder": Encoder,
+    "modulator": Modulator,
+    "text_encoder": TextEncoder,
+}
+# No network of this kind has a number in its architecture, or a count of parameters, beyond these.
+_LARGEST_NUMBER = 200_000
+_LARGEST_NETWORK = 2_000_000_000
+# Numbers in an architecture that say how often something is there; beyond 64 each has a tensor at least.
+_COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
+
+
+@dataclass(frozen=True)
+class Part:
+    """kind: a key of KINDS. architecture: the constructor's arguments, as JSON can hold them. tensors: by the names of
+    the network's state dict. layout: the kind of file that it comes from."""
+
+    kind: str
+    layout: str
+    architecture: dict[str, Any]
+    tensors: dict[str, Stored]
+    family: str | None = None
+
+    def build(self) -> Network:
+        """The network: eval(), float32, on the CPU. Raises CheckpointError (half a sentence about the file)."""
+        network = self._empty()
+        expected = network.state_dict()
+        problem = _mismatch(expected, self.tensors)
+        if problem:
+            raise CheckpointError(f"is damaged: {problem}; get the file again")
+        loaded = {}
+        for key, tensor in expected.items():
+            # Copies: the weights must not depend on a file that may be replaced while they are in use.
+            value = self.tensors[key].read().to(tensor.dtype)
+            if not value.isfinite().all():
+                raise CheckpointError(
+                    f"is damaged: '{key}' has values that are no numbers (NaN or infinite); get the file again"
+                )
+            loaded[key] = value
+        network.load_state_dict(loaded, assign=True)
+        return network.eval()
+
+    def describe(self) -> str:
+        """What it is, for a user: "FFHQ-size generator, 1024 px, 18 layers (e4e)"."""
+        numbers = self.architecture
+        layers = numbers.get("num_layers")
+        if self.kind == "generator":
+            size = numbers.get("size")
+            layers = 2 * int(size).bit_length() - 4 if isinstance(size, int) else None
+            told = f"{'FFHQ-size ' if size == 1024 else ''}generator, {size} px, {layers} layers"
+        elif self.kind == "encoder":
+            height, width = (numbers.get("input_size") or (None, None))[:2]
+            told = f"encoder of {width}×{height} px, {layers} layers"
+        elif self.kind == "modulator":
+            told = f"modulation blocks, {layers} layers"
+        else:
+            told = f"text encoder, {numbers.get('embed_dim')} wide"
+        return f"{told} ({self.family or self.layout})"
+
+    def _empty(self) -> Network:
+        """The network without memory for its weights (on the meta device)."""
+        try:
+            arguments = dict(self.architecture)
+            if any(_too_large(value) for value in arguments.values()):
+                raise ValueError("a value is out of range")
+            counts = [arguments.get(name, 0) for name in _COUNTS] + [sum(arguments.get("blocks", []))]
+            if max(counts) > max(len(self.tensors), 64):
+                raise ValueError(f"{max(counts)} layers, but {len(self.tensors)} tensors")
+            if "channels" in arguments:
+                arguments["channels"] = {int(size): count for size, count in arguments["channels"].items()}
+            with torch.device("meta"):
+                network = KINDS[self.kind](**arguments, family=self.family)
+        except Exception as error:  # What a constructor raises for nonsense can be anything.
+            raise CheckpointError(
+                f"is damaged: it describes no {words(self.kind)} that can be built ({str(error)[:200]}); get the file "
+                "again"
+            ) from error
+        if sum(parameter.numel() for parameter in network.parameters()) > _LARGEST_NETWORK:
+            raise CheckpointError("is damaged: it describes an impossibly large network; get the file again")
+        return network
+
+
+def words(part: str) -> str:
+    return part.replace("_", " ")
+
+
+def _too_large(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return len(value) > 64 or any(_too_large(item) for item in value)
+    return not isinstance(value, (int, float)) or not 0 < value <= _LARGEST_NUMBER
+
+
+def _mismatch(expected: dict[str, torch.Tensor], found: dict[str, Stored]) -> str | None:
+    missing, surplus = expected.keys() - found.keys(), found.keys() - expected.keys()
+    if missing:
+        return f"it lacks the tensor '{min(missing)}'"
+    if surplus:
+        return f"it has a tensor '{min(surplus)[:80]}' that has no place in it"
+    for key, tensor in expected.items():
+        if tuple(tensor.shape) != found[key].shape:
+            return f"'{key}' has the shape {list(found[key].shape)} instead of {list(tensor.shape)}"
+        if found[key].dtype.is_floating_point != tensor.is_floating_point():
+            return f"'{key}' is stored as {found[key].dtype}"
+    return None

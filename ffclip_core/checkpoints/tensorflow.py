@@ -1,0 +1,92 @@
+"""NVIDIA's old TensorFlow pickles of StyleGAN2: (G, D, Gs), each with its variables as NumPy arrays."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import CheckpointError
+from .files import Contents
+from .parts import Part
+from .pickles import Object, as_dict, as_stored
+from .rosinality import generator
+from .stored import Stored
+
+NAME = "StyleGAN2 (NVIDIA, TensorFlow)"
+_NETWORK = "dnnlib.tflib.network.Network"
+_DENSE = re.compile(r"Dense(\d+)/(weight|bias)")
+_LAYER = re.compile(r"(\d+)x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|mod_weight|mod_bias|bias|noise_strength)")
+
+
+def detect(contents: Contents) -> bool:
+    tree = contents.tree
+    return (
+        isinstance(tree, (tuple, list))
+        and len(tree) == 3
+        and all(isinstance(network, Object) and network.kind == _NETWORK for network in tree)
+    )
+
+
+def read(contents: Contents) -> list[Part]:
+    variables = _variables(contents.tree[2])
+    latent_avg = variables.pop("dlatent_avg", None)
+    tensors = {}
+    for name, value in variables.items():
+        place, tensor = _renamed(name, value)
+        if place:
+            tensors[place] = tensor
+    return [generator(tensors, latent_avg, NAME)]
+
+
+def _variables(network: Object, depth: int = 0) -> dict[str, Stored]:
+    """The variables of a network and of its components, without the components' names."""
+    if depth > 4:
+        raise CheckpointError("is damaged: its networks lie within each other; get the file again")
+    state = as_dict(network) or {}
+    found = {}
+    pairs = state.get("variables")
+    for pair in pairs if isinstance(pairs, (list, tuple)) else []:
+        if isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str):
+            tensor = as_stored(pair[1])
+            if tensor is not None:
+                found[pair[0]] = tensor
+    for component in (as_dict(state.get("components")) or {}).values():
+        if isinstance(component, Object):
+            found |= _variables(component, depth + 1)
+    return found
+
+
+def _renamed(name: str, tensor: Stored) -> tuple[str | None, Stored]:
+    """A variable by the name and in the form of the common layout; no name for one that it lacks."""
+    shape = tensor.shape
+    if match := _DENSE.fullmatch(name):
+        if match[2] == "weight" and len(shape) == 2:
+            tensor = tensor.mapped(shape[::-1], lambda value: value.T.contiguous())
+        return f"style.{int(match[1]) + 1}.{match[2]}", tensor
+    if name == "4x4/Const/const":
+        return "input.input", tensor
+    if match := re.fullmatch(r"noise(\d+)", name):
+        return f"noises.noise_{match[1]}", tensor
+    match = _LAYER.fullmatch(name)
+    if match is None:
+        return None, tensor
+    resolution, layer, what = int(match[1]), match[2], match[3]
+    block = resolution.bit_length() - 4
+    if layer == "ToRGB":
+        place = "to_rgb1" if block < 0 else f"to_rgbs.{block}"
+    else:
+        place = "conv1" if layer == "Conv" else f"convs.{2 * block + (layer == 'Conv1')}"
+    if what == "weight" and len(shape) == 4:
+        order = (1, shape[3], shape[2], shape[0], shape[1])
+        flipped = (2, 3) if layer == "Conv0_up" else ()
+        return f"{place}.conv.weight", tensor.mapped(
+            order, lambda value: value.permute(3, 2, 0, 1).flip(flipped).contiguous()[None]
+        )
+    if what == "mod_weight" and len(shape) == 2:
+        return f"{place}.conv.modulation.weight", tensor.mapped(shape[::-1], lambda value: value.T.contiguous())
+    if what == "mod_bias":
+        return f"{place}.conv.modulation.bias", tensor.mapped(shape, lambda value: value + 1)
+    if what == "noise_strength":
+        return f"{place}.noise.weight", tensor.reshaped(1)
+    if what == "bias" and layer == "ToRGB":
+        return f"{place}.bias", tensor.reshaped(1, *shape, 1, 1)
+    return (f"{place}.activate.bias" if what == "bias" else f"{place}.{what}"), tensor

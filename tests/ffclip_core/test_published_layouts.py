@@ -1,0 +1,200 @@
+"""Every layout that published files have, written as their programs write it, gives the numbers it stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import golden
+import layouts
+import pytest
+import torch
+from ffclip.ffclip_core import (
+    CheckpointError,
+    load_encoder,
+    load_generator,
+    load_modulator,
+    load_text_encoder,
+)
+from ffclip.ffclip_core.checkpoints import read_parts
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
+from safetensors.torch import save_file
+from torch import nn
+
+CHANNELS = {4: 16, 8: 16, 16: 8}
+
+
+def varied(network: nn.Module) -> None:
+    """Give every tensor values of its own."""
+    stream = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(torch.rand(value.shape, generator=stream) + 0.1)
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    network = Generator(16, CHANNELS, 24, 3)
+    varied(network)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    network = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64)
+    varied(network)
+    return network.eval()
+
+
+def same(found: nn.Module, expected: nn.Module, without: str = "^$") -> None:
+    """Both have the same tensors, bit for bit, and are built alike."""
+    tensors, wanted = found.state_dict(), expected.state_dict()
+    assert tensors.keys() == wanted.keys()
+    for key, value in wanted.items():
+        if not re.search(without, key):
+            assert torch.equal(tensors[key], value), key
+    assert found.architecture == expected.architecture and not found.training
+
+
+WRITERS: dict[str, Callable[[Path, Generator], None]] = {
+    "rosinality": layouts.rosinality,
+    "rosinality, all of the training": lambda path, g: layouts.rosinality(path, g, training=True),
+    "rosinality, old format": lambda path, g: layouts.rosinality(path, g, training=True, zip=False),
+    "state dict": lambda path, g: torch.save({**layouts.g_ema(g), "latent_avg": g.latent_avg}, path),
+    **{f"nvidia, protocol {n}": lambda path, g, n=n: layouts.nvidia(path, g, n) for n in (2, 3, 4, 5)},
+    **{f"tensorflow, protocol {n}": lambda path, g, n=n: layouts.tensorflow(path, g, n) for n in (2, 3, 4)},
+}
+
+
+@pytest.mark.parametrize("layout", WRITERS)
+def test_a_generator(layout: str, generator: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "any name.bin"
+    WRITERS[layout](path, generator)
+    # TensorFlow's bias was stored minus one.
+    found = load_generator(path)
+    same(found, generator, without=r"modulation\.bias" if layout.startswith("tensorflow") else "^$")
+    w = torch.randn(2, 6, 24, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        expected = generator(w)
+        assert golden.difference(found(w), expected) < 1e-6 * float(expected.abs().max())
+    with pytest.raises(CheckpointError, match=r"any name.bin holds the generator of a model, not the encoder"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize("mean", [True, False])
+def test_a_mean_code_that_is_not_there_is_estimated(mean: bool, generator: Generator, tmp_path: Path) -> None:
+    layouts.rosinality(tmp_path / "g.pt", generator, mean=mean)
+    found = load_generator(tmp_path / "g.pt")
+    same(found, generator, without="latent_avg")
+    if mean:
+        assert torch.equal(found.latent_avg, generator.latent_avg)
+    else:
+        z = torch.randn(20_000, 24, generator=torch.Generator().manual_seed(7))
+        with torch.inference_mode():
+            expected = generator.map(z)[:, 0].mean(0)
+        assert golden.difference(found.latent_avg, expected) < 0.02 * float(expected.abs().max())
+
+
+@pytest.mark.parametrize("shape", [(24,), (1, 24), (6, 24), (1, 6, 24), (9, 24)])
+def test_an_encoder_with_its_generator(
+    shape: tuple[int, ...], encoder: Encoder, generator: Generator, tmp_path: Path
+) -> None:
+    path = tmp_path / "e4e.pt"
+    mean = torch.arange(24.0).expand(shape) + (torch.arange(shape[-2]).float()[:, None] if len(shape) > 1 else 0)
+    layouts.e4e(path, encoder, generator, mean.clone(), heads=3)
+    found = load_encoder(path)
+    same(found, encoder, without="latent_avg")
+    rows = mean.reshape(-1, 24)
+    assert torch.equal(found.latent_avg, rows[:6].expand(6, 24) if len(rows) > 1 else rows.expand(6, 24))
+    same(load_generator(path), generator, without="latent_avg")
+
+
+def test_an_encoder_without_latent_avg_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+    layouts.e4e(tmp_path / "e4e.pt", encoder, None, None)
+    with pytest.raises(CheckpointError, match=r"e4e.pt lacks 'latent_avg', without which every inversion is wrong"):
+        load_encoder(tmp_path / "e4e.pt")
+
+
+def test_cars_are_wider_than_high(tmp_path: Path) -> None:
+    network = Encoder(16, 24, (192, 256), (16, 32, 48, 64), (1, 1, 1, 1), 64)
+    layouts.e4e(tmp_path / "e4e.pt", network, None, torch.zeros(16, 24), heads=2)
+    assert load_encoder(tmp_path / "e4e.pt").input_size == (192, 256)
+
+
+@pytest.mark.parametrize("layers", [6, 14, 16])
+def test_modulation_blocks_with_their_generator(layers: int, generator: Generator, tmp_path: Path) -> None:
+    modulator = Modulator(layers, 24)
+    varied(modulator)
+    layouts.ffclip(tmp_path / "ffclip.pt", modulator, generator)
+    same(load_modulator(tmp_path / "ffclip.pt"), modulator)
+    same(load_generator(tmp_path / "ffclip.pt"), generator, without="latent_avg")
+
+
+@pytest.mark.parametrize("layout", ["openai", "open_clip .bin", "open_clip .safetensors", "custom", "transformers"])
+def test_a_text_encoder(layout: str, tmp_path: Path) -> None:
+    text, path = TextEncoder(32, 128, 2, 2, 300, 16), tmp_path / "clip"
+    varied(text)
+    for value in text.state_dict().values():
+        value.copy_(value.half())
+    names = layouts.openai_names(text)
+    if layout == "openai":
+        layouts.clip_openai(path, text)
+    elif layout == "open_clip .bin":
+        torch.save({**names, "visual.proj": torch.ones(2), "logit_scale": torch.ones([])}, path)
+    elif layout == "open_clip .safetensors":
+        save_file({**names, "visual.proj": torch.ones(2)}, path)
+    elif layout == "custom":
+        torch.save({"state_dict": {f"module.text.{key}": value for key, value in names.items()}}, path)
+    else:
+        save_file({**layouts.transformers_names(text), "vision_model.x": torch.ones(2)}, path)
+    same(load_text_encoder(path), text)
+
+
+@pytest.mark.parametrize(("width", "says"), [(768, "ViT-L/14"), (1024, "ViT-H/14"), (1280, "SDXL's second")])
+def test_other_text_encoders_are_refused_with_the_reason(width: int, says: str, tmp_path: Path) -> None:
+    save_file({"text_model.embeddings.token_embedding.weight": torch.zeros(3, width),
+               "text_model.final_layer_norm.weight": torch.zeros(width)}, tmp_path / "clip")  # fmt: skip
+    with pytest.raises(CheckpointError, match=f"{says}.*: FFCLIP needs that of ViT-B/32"):
+        load_text_encoder(tmp_path / "clip")
+
+
+def test_other_generators_are_refused_with_the_reason(generator: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "g.pkl"
+    layouts.nvidia(path, generator, c_dim=10)
+    with pytest.raises(CheckpointError, match="a generator with 10 classes, but FFCLIP takes one without classes"):
+        load_generator(path)
+
+
+def test_clamped_convolutions(generator: Generator, tmp_path: Path) -> None:
+    layouts.nvidia(tmp_path / "g.pkl", generator, conv_clamp=0.5)
+    found = load_generator(tmp_path / "g.pkl")
+    assert found.conv_clamp == 0.5
+    w = torch.randn(1, 6, 24)
+    with torch.inference_mode():
+        assert golden.difference(found(w), generator(w)) > 0.01
+        assert found.conv1(torch.randn(1, 16, 4, 4), w[:, 0], None).abs().max() <= 0.5
+
+
+@pytest.mark.parametrize("layout", ["rosinality", "nvidia", "tensorflow"])
+def test_golden_pictures_from_files(layout: str, tmp_path: Path) -> None:
+    channels = {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}
+    network = golden.fill(Generator(64, channels, num_mapping_layers=2), "stylegan")
+    getattr(layouts, layout)(tmp_path / "g", network)
+    io = golden.tensors("gen_tiny64")
+    with torch.inference_mode():
+        found = load_generator(tmp_path / "g")
+        assert golden.difference(found(io["w_plus"]), io["out_const"]) < 1e-5
+
+
+def test_what_a_file_holds_is_told_without_reading_its_numbers(
+    encoder: Encoder, generator: Generator, tmp_path: Path
+) -> None:
+    layouts.e4e(tmp_path / "e4e.pt", encoder, generator, torch.zeros(24))
+    parts = read_parts(tmp_path / "e4e.pt")
+    assert list(parts) == ["encoder", "generator"]
+    assert parts["generator"].layout == "e4e" and parts["generator"].architecture["size"] == 16

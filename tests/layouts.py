@@ -1,0 +1,287 @@
+"""Files in the layouts that others publish, written here as their programs write them.
+
+The classes whose names stand in such files belong to packages that tests don't need: while a file is written, small
+stand-ins answer to these names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
+from torch import Tensor, nn
+
+
+@contextmanager
+def named(**classes: type) -> Iterator[None]:
+    """Let these classes answer to the names package__module__Class that they are given by."""
+    added = []
+    for name, kind in classes.items():
+        *path, kind.__name__ = name.split("__")
+        kind.__qualname__, kind.__module__ = kind.__name__, ".".join(path)
+        for i in range(1, len(path) + 1):
+            place = ".".join(path[:i])
+            if place not in sys.modules:
+                sys.modules[place] = ModuleType(place)
+                added.append(place)
+        setattr(sys.modules[kind.__module__], kind.__name__, kind)
+    try:
+        yield
+    finally:
+        for place in added:
+            del sys.modules[place]
+
+
+def fir() -> Tensor:
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(taps, taps) / 16
+
+
+def g_ema(generator: Generator) -> dict[str, Tensor]:
+    """The state dict as the common layout has it: with the filters, and without latent_avg."""
+    state = OrderedDict((key, value) for key, value in generator.state_dict().items() if key != "latent_avg")
+    for i in range(len(generator.to_rgbs)):
+        state[f"convs.{2 * i}.conv.blur.kernel"] = state[f"to_rgbs.{i}.upsample.kernel"] = fir()
+    return state
+
+
+def rosinality(
+    path: Path, generator: Generator, *, mean: bool = True, training: bool = False, zip: bool = True
+) -> None:
+    """stylegan2-*.pt: g_ema, perhaps latent_avg, perhaps a training's state. zip: torch.save's format since 1.6."""
+    content: dict[str, Any] = {"g_ema": g_ema(generator)}
+    if mean:
+        content["latent_avg"] = generator.latent_avg.clone()
+    if training:
+        discriminator = nn.Linear(3, 3)
+        content |= {
+            "g": g_ema(generator),
+            "d": discriminator.state_dict(),
+            "d_optim": torch.optim.Adam(discriminator.parameters()).state_dict(),
+            "args": argparse.Namespace(size=generator.size, path="lmdb", channel_multiplier=2),
+            "ada_aug_p": 0.3,
+        }
+    torch.save(content, path, _use_new_zipfile_serialization=zip)
+
+
+def e4e(path: Path, encoder: Encoder, generator: Generator | None, latent_avg: Tensor | None, heads: int = 0) -> None:
+    """e4e_*_encode.pt, perhaps with `heads` more heads than layers."""
+    state = OrderedDict((f"encoder.{key}", value) for key, value in encoder.state_dict().items() if key != "latent_avg")
+    last = f"encoder.styles.{encoder.num_layers - 1}."
+    for i in range(heads):
+        new = f"encoder.styles.{encoder.num_layers + i}."
+        state |= {key.replace(last, new): value * 0 for key, value in state.items() if key.startswith(last)}
+    if generator is not None:
+        state |= {f"decoder.{key}": value for key, value in g_ema(generator).items()}
+    content: dict[str, Any] = {"state_dict": state, "opts": {"encoder_type": "Encoder4Editing", "device": "cuda:0"}}
+    if latent_avg is not None:
+        content["latent_avg"] = latent_avg
+    torch.save(content, path)
+
+
+def ffclip(path: Path, modulator: Modulator, generator: Generator | None) -> None:
+    """FFCLIP's file, whose options are pickled objects of OmegaConf."""
+
+    class DictConfig:
+        def __init__(self, **content: Any) -> None:
+            self.__dict__.update(_content=content, _metadata=ContainerMetadata(), _parent=None)
+
+    class ContainerMetadata:
+        pass
+
+    state = OrderedDict((f"module.{key}", value) for key, value in modulator.state_dict().items())
+    for i in range(modulator.num_blocks):
+        state[f"module.att_mapper.att_mapper.{i}.fc.weight"] = torch.ones(2, 2)
+        state[f"module.att_mapper.att_mapper.{i}.fc.bias"] = torch.ones(2)
+    if generator is not None:
+        state |= {f"module.generator.{key}": value for key, value in g_ema(generator).items()}
+    with named(omegaconf__dictconfig__DictConfig=DictConfig, omegaconf__base__ContainerMetadata=ContainerMetadata):
+        torch.save({"state_dict": state, "opts": DictConfig(train=DictConfig(max_epoch=20)).__dict__}, path)
+
+
+def nvidia(
+    path: Path, generator: Generator, protocol: int = 4, conv_clamp: float | None = None, **attributes: Any
+) -> None:
+    """A StyleGAN2-ADA pickle; attributes are of the generator (c_dim, ...)."""
+
+    class _reconstruct_persistent_obj:  # noqa: N801
+        def __init__(
+            self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], modules: dict, **more: Any
+        ) -> None:
+            self.state = {
+                "training": False,
+                "_parameters": OrderedDict((key, nn.Parameter(value)) for key, value in parameters.items()),
+                "_buffers": OrderedDict(buffers),
+                "_modules": OrderedDict(modules),
+                "_non_persistent_buffers_set": set(),
+                **more,
+            }
+
+        def __reduce__(self) -> tuple:
+            source = "raise SystemExit('source text was run')"
+            meta = {"type": "class", "version": 6, "module_src": source, "class_name": "X", "state": self.state}
+            return type(self), (EasyDict(meta),)
+
+    class EasyDict(dict):
+        pass
+
+    state = generator.state_dict()
+    small = fir() / 4
+    node = _reconstruct_persistent_obj
+
+    def layer(place: str, noise: int | None) -> Any:
+        affine = {key: state[f"{place}.conv.modulation.{key}"] for key in ("weight", "bias")}
+        parameters = {"weight": state[f"{place}.conv.weight"][0]}
+        if noise is None:
+            parameters["bias"] = state[f"{place}.bias"].reshape(-1)
+            buffers = {}
+        else:
+            parameters["bias"] = state[f"{place}.activate.bias"]
+            parameters["noise_strength"] = state[f"{place}.noise.weight"].reshape([])
+            buffers = {"resample_filter": small, "noise_const": state[f"noises.noise_{noise}"][0, 0]}
+        return node(parameters, buffers, {"affine": node(affine, {}, {})}, conv_clamp=conv_clamp)
+
+    blocks = {
+        "b4": node(
+            {"const": state["input.input"][0]},
+            {"resample_filter": small},
+            {"conv1": layer("conv1", 0), "torgb": layer("to_rgb1", None)},
+            architecture="skip",
+        )
+    }
+    for i in range(len(generator.to_rgbs)):
+        layers = {
+            "conv0": layer(f"convs.{2 * i}", 2 * i + 1),
+            "conv1": layer(f"convs.{2 * i + 1}", 2 * i + 2),
+            "torgb": layer(f"to_rgbs.{i}", None),
+        }
+        blocks[f"b{8 << i}"] = node({}, {"resample_filter": small}, layers, architecture="skip")
+    dense = {
+        f"fc{i}": node({key: state[f"style.{i + 1}.{key}"] for key in ("weight", "bias")}, {}, {})
+        for i in range(generator.num_mapping_layers)
+    }
+    modules = {
+        "synthesis": node({}, {}, blocks),
+        "mapping": node({}, {"w_avg": state["latent_avg"]}, dense),
+    }
+    with named(
+        torch_utils__persistence___reconstruct_persistent_obj=_reconstruct_persistent_obj,
+        dnnlib__util__EasyDict=EasyDict,
+    ):
+        whole = node({}, {}, modules, **{"c_dim": 0, **attributes})
+        content = {"training_set_kwargs": EasyDict(resolution=64), "G": None, "D": None, "G_ema": whole}
+        path.write_bytes(pickle.dumps(content, protocol))
+
+
+def tensorflow(path: Path, generator: Generator, protocol: int = 3) -> None:
+    """The old pickle (G, D, Gs) of networks with their variables as NumPy arrays."""
+
+    class Network:
+        def __init__(self, variables: list, components: dict | None = None) -> None:
+            self.__dict__.update(version=4, name="Gs", variables=variables, components=components or {})
+
+    state = {key: value.numpy() for key, value in generator.state_dict().items()}
+
+    def layer(name: str, place: str, flip: bool = False) -> list[tuple[str, np.ndarray]]:
+        weight = state[f"{place}.conv.weight"][0]
+        weight = weight[:, :, ::-1, ::-1] if flip else weight
+        found = [
+            (f"{name}/weight", np.ascontiguousarray(weight.transpose(2, 3, 1, 0))),
+            (f"{name}/mod_weight", np.ascontiguousarray(state[f"{place}.conv.modulation.weight"].T)),
+            (f"{name}/mod_bias", state[f"{place}.conv.modulation.bias"] - 1),
+        ]
+        if f"{place}.bias" in state:
+            return [*found, (f"{name}/bias", state[f"{place}.bias"].reshape(-1))]
+        found.append((f"{name}/noise_strength", state[f"{place}.noise.weight"].reshape(())))
+        return [*found, (f"{name}/bias", state[f"{place}.activate.bias"])]
+
+    synthesis = [("4x4/Const/const", state["input.input"]), ("lod", np.float32(0))]
+    synthesis += layer("4x4/Conv", "conv1") + layer("4x4/ToRGB", "to_rgb1")
+    for i in range(len(generator.to_rgbs)):
+        side = 8 << i
+        synthesis += layer(f"{side}x{side}/Conv0_up", f"convs.{2 * i}", flip=True)
+        synthesis += layer(f"{side}x{side}/Conv1", f"convs.{2 * i + 1}")
+        synthesis += layer(f"{side}x{side}/ToRGB", f"to_rgbs.{i}")
+    synthesis += [(f"noise{i}", state[f"noises.noise_{i}"]) for i in range(generator.num_layers - 1)]
+    mapping = [
+        item
+        for i in range(generator.num_mapping_layers)
+        for item in (
+            (f"Dense{i}/weight", np.ascontiguousarray(state[f"style.{i + 1}.weight"].T)),
+            (f"Dense{i}/bias", state[f"style.{i + 1}.bias"]),
+        )
+    ]
+    with named(dnnlib__tflib__network__Network=Network):
+        other = Network([])
+        parts = {"synthesis": Network(synthesis), "mapping": Network(mapping)}
+        path.write_bytes(pickle.dumps((other, other, Network([("dlatent_avg", state["latent_avg"])], parts)), protocol))
+
+
+def clip_openai(path: Path, text: TextEncoder) -> None:
+    """OpenAI's TorchScript archive, with an image tower beside the text tower and weights in float16."""
+
+    class Module(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    root = Module()
+    for key, value in {**openai_names(text), "visual.transformer.resblocks.0.ln_1.weight": torch.ones(4)}.items():
+        *place, last = key.split(".")
+        module: nn.Module = root
+        for name in place:
+            if not hasattr(module, name):
+                module.add_module(name, Module())
+            module = getattr(module, name)
+        module.register_parameter(last, nn.Parameter(value.half() if "ln_" not in key else value, False))
+    torch.jit.save(torch.jit.trace(root, torch.zeros(1)), str(path))
+
+
+def openai_names(text: TextEncoder) -> dict[str, Tensor]:
+    return {key: value.clone() for key, value in text.state_dict().items()}
+
+
+def transformers_names(text: TextEncoder) -> dict[str, Tensor]:
+    """The names and shapes of transformers' CLIPModel."""
+    start = "text_model."
+    found = {f"{start}embeddings.position_ids": torch.arange(text.context_length)[None]}
+    simple = {
+        "token_embedding.weight": "embeddings.token_embedding.weight",
+        "positional_embedding": "embeddings.position_embedding.weight",
+        "ln_final.weight": "final_layer_norm.weight",
+        "ln_final.bias": "final_layer_norm.bias",
+    }
+    inner = {
+        "attn.out_proj": "self_attn.out_proj",
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+    }
+    for key, value in text.state_dict().items():
+        if key in simple:
+            found[start + simple[key]] = value.clone()
+        elif key == "text_projection":
+            found["text_projection.weight"] = value.T.contiguous()
+        else:
+            layer, rest = key.removeprefix("transformer.resblocks.").split(".", 1)
+            place = f"{start}encoder.layers.{layer}."
+            if rest.startswith("attn.in_proj_"):
+                for letter, piece in zip("qkv", value.chunk(3), strict=True):
+                    found[f"{place}self_attn.{letter}_proj.{rest.removeprefix('attn.in_proj_')}"] = piece.clone()
+            else:
+                what, kind = rest.rsplit(".", 1)
+                found[f"{place}{inner[what]}.{kind}"] = value.clone()
+    return found
