@@ -15,7 +15,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
@@ -112,6 +112,8 @@ _WEIGHTS = {
     "eyes": (7, 1),
 }
 _UNNAMED_HAIR = 0.12
+# What edit_plainly takes for what cannot be seen.
+_UNKNOWN = {"hair_colour": "brown", "eyes": "open", "clothes": "shirt", "clothes_colour": "gray"}
 
 
 def is_held_out(facts: Iterable[Fact]) -> bool:
@@ -122,10 +124,14 @@ def is_held_out(facts: Iterable[Fact]) -> bool:
 
 @dataclass(frozen=True)
 class Avatar:
-    """One person: a seed, and for every key of ATTRIBUTES its value ("" for a hair colour without a name)."""
+    """One person: a seed, and for every key of ATTRIBUTES its value ("" for a hair colour without a name).
+
+    The attributes in `plain` have the first variant of their value and the named colour itself, not the seed's choice.
+    """
 
     seed: int
     values: Mapping[str, str]
+    plain: frozenset[str] = frozenset()
 
     def labels(self) -> dict[str, str | None]:
         """What can be seen, by attribute: None for an unnamed hair colour and for what something else hides."""
@@ -155,11 +161,28 @@ class Avatar:
         """The same person with these facts changed and nothing else."""
         return replace(self, values={**self.values, **dict(facts)})
 
+    def edit_plainly(self, facts: Iterable[Fact]) -> Avatar:
+        """The edit as far as it follows from the picture: what changes or comes to light looks plain."""
+        told = dict(facts)
+        hidden = {name for name, label in self.labels().items() if label is None}
+        if self._shows_hair_colour():
+            hidden.discard("hair_colour")  # It has no name.
+        changed = {name for name, value in told.items() if value != self.values[name]}
+        values = {**self.values, **{name: _UNKNOWN[name] for name in hidden}, **told}
+        return replace(self, values=values, plain=self.plain | changed | hidden)
+
     def _shows_hair_colour(self) -> bool:
         return self.values["hair"] not in NO_HAIR_SEEN or self.values["facial_hair"] != "none"
 
     def _stream(self, choice: str) -> random.Random:
         return random.Random(f"{self.seed}/{choice}")
+
+    def _choice(self, attribute: str, choice: str, options: Sequence[str]) -> str:
+        """One of the options: the seed's, or the first if the attribute is plain."""
+        return options[0] if attribute in self.plain else self._stream(choice).choice(options)
+
+    def _jitter(self, attribute: str, choice: str, colour: str) -> str:
+        return "#" + colour if attribute in self.plain else _jitter(colour, self._stream(choice))
 
 
 def sample(seed: int) -> Avatar:
@@ -216,15 +239,15 @@ def parameters(avatar: Avatar) -> np.ndarray:
     shown = {
         "eyes": labels["eyes"] is not None,
         "clothes": labels["clothes"] is not None,
-        "accessories": values["glasses"] != "none",
         "hat": values["hair"] in {"hat", "turban", "hijab"},
         "hair": avatar._shows_hair_colour(),
         "skin": True,
     }
     row: list[float] = []
     for part, variants in _VARIANTS.items():
-        there = shown.get(part, True) and options.get(f"{part}Probability", 100)
-        row += [float(bool(there) and variant == options[f"{part}Variant"][0]) for variant in variants]
+        chosen = options[f"{part}Variant"][0] if options.get(f"{part}Probability", 100) else "none"
+        row += [float(shown.get(part, True) and variant == chosen) for variant in variants]
+    shown["accessories"] = values["glasses"] != "none"
     for part in ("hair", "hat", "clothes", "accessories", "skin"):
         colour = _rgb(options[f"{part}Color"][0][1:])
         row += [shown[part] * (2 * channel - 1) for channel in colour]
@@ -240,9 +263,9 @@ def parameters(avatar: Avatar) -> np.ndarray:
 
 
 _VARIANTS = {
-    "top": sum(HAIR.values(), ()),
-    "facialHair": sum(FACIAL_HAIR.values(), ()),
-    "accessories": sum(GLASSES.values(), ()),
+    "top": sum(HAIR.values(), ("none",)),
+    "facialHair": sum(FACIAL_HAIR.values(), ("none",)),
+    "accessories": sum(GLASSES.values(), ("none",)),
     "clothes": sum(CLOTHES.values(), ()),
     "eyes": ("default", "squint", "surprised", "closed"),
     **{
@@ -255,14 +278,14 @@ _MOVED = ("eyes", "eyebrows", "mouth")
 
 def _options(avatar: Avatar) -> dict[str, Any]:
     """DiceBear's options."""
-    values, stream = avatar.values, avatar._stream
+    values, choice, jitter = avatar.values, avatar._choice, avatar._jitter
 
     def variant(attribute: str, table: Mapping[str, tuple[str, ...]]) -> list[str]:
         options = table[values[attribute]]
-        return [stream(f"{attribute}/{values[attribute]}").choice(options)] if options else []
+        return [choice(attribute, f"{attribute}/{values[attribute]}", options)] if options else []
 
     face = {
-        part: [stream(f"expression/{values['expression']}/{part}").choice(options)]
+        part: [choice("expression", f"expression/{values['expression']}/{part}", options)]
         for part, options in zip(("eyes", "eyebrows", "mouth"), EXPRESSIONS[values["expression"]], strict=True)
     }
     if values["eyes"] == "closed":
@@ -281,10 +304,10 @@ def _options(avatar: Avatar) -> dict[str, Any]:
         **{f"{part}Variant": chosen for part, chosen in face.items()},
         "hairColor": [hair],
         "facialHairColor": [hair],
-        "hatColor": [_jitter(stream("hat").choice(list(CLOTHES_COLOURS.values())), stream("hat jitter"))],
-        "clothesColor": [_jitter(CLOTHES_COLOURS[values["clothes_colour"]], stream("clothes jitter"))],
-        "accessoriesColor": [_jitter(stream("frames").choice(_FRAMES), stream("frames jitter"))],
-        "skinColor": [_skin_colour(stream("skin"))],
+        "hatColor": [jitter("hair", "hat jitter", choice("hair", "hat", list(CLOTHES_COLOURS.values())))],
+        "clothesColor": [jitter("clothes_colour", "clothes jitter", CLOTHES_COLOURS[values["clothes_colour"]])],
+        "accessoriesColor": [jitter("glasses", "frames jitter", choice("glasses", "frames", _FRAMES))],
+        "skinColor": [_skin_colour(avatar._stream("skin"))],
     }
 
 
@@ -331,9 +354,9 @@ def _move(body: str, part: str, offset: tuple[float, float]) -> str:
 
 def _hair_colour(avatar: Avatar) -> str:
     name = avatar.values["hair_colour"]
-    stream = avatar._stream(f"hair colour/{name}")
     if name:
-        return _jitter(HAIR_COLOURS[name], stream)
+        return avatar._jitter("hair_colour", f"hair colour/{name}", HAIR_COLOURS[name])
+    stream = avatar._stream(f"hair colour/{name}")
     first, second = stream.sample(list(HAIR_COLOURS.values()), 2)
     return _mix(first, second, stream.uniform(0.3, 0.7))
 

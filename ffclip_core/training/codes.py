@@ -1,11 +1,13 @@
 """The latent space of the embedded generator: every parameter of a drawing has a direction of its own in it.
 
-W has far more dimensions than a drawing has parameters (avatars.parameters). Their directions are orthonormal and
-fixed, so generator and encoder can be trained apart from each other: one from the codes, one towards them.
+W has far more dimensions than a drawing has parameters (avatars.parameters). Each of them has a pair of channels: what
+one channel has more than the other is the parameter. The generator sees nothing else, so generator and encoder can be
+trained apart from each other, one from the codes, one towards them.
 
-In W+, every layer's code is moved by a constant vector outside these directions, which the generator does not see. The
-modulation blocks open with a normalisation over the layers (PixelNorm), which would leave nothing but signs of
-a code that is the same in all layers; beside the constant its values survive.
+What the generator does not see serves the modulation blocks. They open with a normalisation over the layers
+(PixelNorm), which would leave nothing but signs of a code that is the same in all layers; so every layer's code is
+moved by a constant of its own, as large in one channel of a pair as in the other. And they end with a leaky ReLU, which
+lets a change of the code hardly fall below zero; so a channel that rises says "more", its partner "less".
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ from torch import Tensor
 from ..generator import EqualLinear, Generator
 
 LATENT_DIM = 256
-_OFFSET = 1.5
+_OFFSET = 3.0
 
 
 @dataclass(frozen=True)
 class Codes:
-    """mean and scale of the parameters [P]; directions [P, D]; offsets of the layers [L, D]."""
+    """mean and scale of the parameters [P]; orthonormal directions [P, D]; offsets of the layers [L, D]."""
 
     mean: Tensor
     scale: Tensor
@@ -36,17 +38,23 @@ class Codes:
         spread = parameters.std(0).clamp_min(0.05)
         count = parameters.shape[1]
         stream = torch.Generator().manual_seed(0)
-        basis, _ = torch.linalg.qr(torch.randn(LATENT_DIM, LATENT_DIM, generator=stream, dtype=torch.float64))
-        # Rare variants are far from the mean, but less so than by their standard deviations.
+        signs = torch.where(torch.arange(num_layers) % 2 > 0, 1.0, -1.0)
+        offsets = torch.ones(num_layers, LATENT_DIM)
+        for i in range(count):
+            order = torch.randperm(num_layers, generator=stream)
+            offsets[:, 2 * i : 2 * i + 2] = signs[order, None]
+        directions = torch.zeros(count, LATENT_DIM)
+        directions[:, : 2 * count] = torch.eye(count).repeat_interleave(2, 1) * torch.tensor([1.0, -1.0]).repeat(count)
         return cls(
             mean=parameters.mean(0),
+            # Rare variants are far from the mean, but less so than by their standard deviations.
             scale=spread.rsqrt() * (LATENT_DIM / spread.sum()).sqrt(),
-            directions=basis[:, :count].T.float(),
-            offsets=basis[:, count : count + num_layers].T.float() * (_OFFSET * LATENT_DIM**0.5),
+            directions=directions / 2**0.5,
+            offsets=_OFFSET * offsets,
         )
 
     def w(self, parameters: Tensor) -> Tensor:
-        """Parameters [B, P] → w [B, D]."""
+        """Parameters [..., P] → w [..., D]."""
         return (parameters - self.mean) * self.scale @ self.directions
 
     def along(self, w: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ python -m ffclip.ffclip_core.training.evaluate JUDGE_RUN/judge.pt [--models FOLD
 Success: the judge reads all of the prompt's facts from the edited picture; asked of avatars that can show them and do
 not yet. Kept: the share of other attributes that the judge reads from the edited picture as from the inversion; an
 attribute counts if it is to be seen in the source and, unchanged, in the drawn target. All kept: none of them changed.
-Ceiling: the success of the drawn target's inversion, which is what encoder and generator allow.
+Inverted target: the success of the drawn target's inversion, of at most 32 avatars; what an edit can lose elsewhere.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .train_generator import sheet
 
 _NAMES = list(ATTRIBUTES)
 _CHUNK = 32
+_TARGETS = 32
 
 
 class Evaluation:
@@ -62,7 +63,7 @@ class Evaluation:
         return torch.cat(pieces)
 
     def score(self, prompt: str, facts: tuple[Fact, ...], number: int, most: int) -> dict[str, float]:
-        """Success, kept, all kept, ceiling and n of one prompt on at most `most` avatars; number varies which."""
+        """Success, kept, all kept, inverted target and n of a prompt on at most `most` avatars; number varies which."""
         able = [i for i, a in enumerate(self.avatars) if applicable(a, facts) and not set(facts) <= a.facts()]
         able = list(np.random.default_rng(number).permutation(able)[:most])
         wanted = [(_NAMES.index(attribute), ATTRIBUTES[attribute].index(value)) for attribute, value in facts]
@@ -72,14 +73,14 @@ class Evaluation:
         other = (labels >= 0) & (labels == target_labels)
         other[:, [attribute for attribute, _ in wanted]] = False
         same = (after == before) | ~other
-        few = targets[: most // 4]
+        few = targets[:_TARGETS]
         drawn = np.stack([draw(target, SIZE) for target in few])
         best = self.judged(self.synthesize(encode_all(self.editor.encoder, drawn)))
         return {
             "success": _reads(after, wanted),
             "kept": float((same & other).sum() / other.sum()),
             "all kept": float(same.all(1).mean()),
-            "ceiling": _reads(best, wanted),
+            "inverted target": _reads(best, wanted),
             "n": len(able),
         }
 
@@ -98,7 +99,7 @@ def _percent(value: float) -> str:
 
 
 def _scores(name: str, scores: list[dict[str, float]]) -> list[str]:
-    means = [np.mean([score[key] for score in scores]) for key in ("success", "kept", "all kept", "ceiling")]
+    means = [np.mean([score[key] for score in scores]) for key in ("success", "kept", "all kept", "inverted target")]
     return [name, *(_percent(float(mean)) for mean in means), f"{sum(int(score['n']) for score in scores):,}"]
 
 
@@ -128,6 +129,10 @@ def report(evaluation: Evaluation, most: int) -> str:
         there = e.labels[:, i] >= 0
         rates = [float((read[there, i] == e.labels[there, i]).mean()) for read in (judged, e.read)]
         rows.append([name.replace("_", " "), *map(_percent, rates), int(there.sum())])
+    for j, value in enumerate(ATTRIBUTES["hair"]):
+        there = e.labels[:, 0] == j
+        rates = [float((read[there, 0] == j).mean()) for read in (judged, e.read)]
+        rows.append([f"hair: {value}", *map(_percent, rates), int(there.sum())])
     lines += _table(("attribute", "judge", "survives", "n"), rows)
 
     prompts = [
@@ -146,7 +151,7 @@ def report(evaluation: Evaluation, most: int) -> str:
         groups[f"single: {title}"] = [s for (group, _, facts), s in done if group == "single" and facts == (fact,)]
     for group in ("pair", "pair, unseen", "paraphrase", "paraphrase, new word"):
         groups[group] = [s for (of, _, _), s in done if of == group]
-    head = ("success", "kept", "all kept", "ceiling", "n")
+    head = ("success", "kept", "all kept", "inverted target", "n")
     lines += ["## Edits", "", "Means over prompts.", ""]
     lines += _table(("prompts", *head), [_scores(name, chosen) for name, chosen in groups.items()])
     lines += ["## Every prompt", ""]
@@ -170,7 +175,7 @@ def main() -> None:
     parser.add_argument("judge", type=Path, help="judge.pt that the judge's training wrote")
     parser.add_argument("--models", type=Path, default=EMBEDDED, help="folder of the four parts")
     parser.add_argument("--count", type=int, default=512, help="how many avatars")
-    parser.add_argument("--per-prompt", type=int, default=128, help="at most so many of them for each prompt")
+    parser.add_argument("--per-prompt", type=int, default=512, help="at most so many of them for each prompt")
     parser.add_argument("--out", type=Path, default=EMBEDDED / "evaluation.md", help="the table; a .png goes beside it")
     arguments = parser.parse_args()
     with torch.inference_mode():

@@ -84,19 +84,19 @@ def fit(
     *,
     ema: float = 0.0,
     clip: float = math.inf,
-    faster: dict[str, float] | None = None,
+    rates: dict[str, float] | None = None,
     sheet: Callable[[Network, Path], None] | None = None,
     sheet_every: int = 500,
 ) -> Network:
     """Minimise the sum of losses(step, rng) with Adam and a cosine schedule; returns the (averaged) model, eval().
 
     ema is the decay of the weights' running mean that is returned (0: the weights themselves); clip the largest
-    gradient norm; faster maps the first part of parameters' names to a factor of their learning rate; sheet draws a
+    gradient norm; rates maps a part of parameters' names to a factor of their learning rate; sheet draws a
     sample sheet into the folder every sheet_every steps.
     """
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        factor = next((f for prefix, f in (faster or {}).items() if name.startswith(prefix)), 1.0)
+        factor = next((f for part, f in (rates or {}).items() if part in name), 1.0)
         groups.setdefault(factor, []).append(parameter)
     optimizer = torch.optim.Adam([{"params": p, "factor": f} for f, p in groups.items()], betas=(0.9, 0.99), fused=True)
     average = copy.deepcopy(model).requires_grad_(False)

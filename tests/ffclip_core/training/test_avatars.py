@@ -12,6 +12,7 @@ from ffclip.ffclip_core.training.avatars import (
     draw,
     face_box,
     is_held_out,
+    parameters,
     sample,
 )
 from ffclip.ffclip_core.training.draw_dataset import label_row, random_edit
@@ -52,6 +53,36 @@ def test_an_edit_of_the_mouth_moves_nothing_else() -> None:
     assert changed.any()
     changed[top - 2 : bottom + 3, left - 2 : right + 3] = False
     assert not changed.any()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [("hair", "short")],
+        [("hair_colour", "pink")],
+        [("facial_hair", "beard")],
+        [("glasses", "glasses")],
+        [("expression", "angry")],
+        [("clothes", "shirt"), ("clothes_colour", "red")],
+    ],
+)
+def test_a_plain_edit_follows_from_the_picture_alone(facts: list[tuple[str, str]]) -> None:
+    """Whoever it is, what the edit changes has the same parameters, and the rest keeps its own."""
+    values = plain(hair="bob", hair_colour="green", clothes="hoodie", clothes_colour="gray").values
+    people = [Avatar(seed, values) for seed in range(20)]
+    before = np.stack([parameters(person) for person in people])
+    after = np.stack([parameters(person.edit_plainly(facts)) for person in people])
+    changed = (before != after).any(0)
+    assert changed.any() and not changed.all()
+    assert (after[:, changed] == after[0, changed]).all()
+
+
+def test_a_plain_edit_brings_to_light_what_a_picture_could_have() -> None:
+    hidden = plain(hair="hat", hair_colour="green", glasses="sunglasses", eyes="closed")
+    shown = hidden.edit_plainly([("hair", "afro"), ("glasses", "none")])
+    assert shown.facts() >= {("hair", "afro"), ("hair_colour", "brown"), ("eyes", "open")}
+    assert plain(hair_colour="").edit_plainly([("glasses", "glasses")]).values["hair_colour"] == ""
+    assert parameters(plain().edit_plainly([("hair_colour", "brown")])).tolist() == parameters(plain()).tolist()
 
 
 def test_what_cannot_be_seen_has_no_label() -> None:
