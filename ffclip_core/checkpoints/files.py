@@ -74,7 +74,7 @@ def _read(path: Path, start: bytes) -> Contents:
         raise CheckpointError("is a git-lfs pointer, not the model: fetch it with 'git lfs pull' or download it")
     if start.startswith(b"PK\x03\x04"):
         return Contents(path, _read_archive(path))
-    if start[:1] == b"\x80" and 2 <= start[1] <= 5:
+    if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return Contents(path, _read_bare(path))
     if len(start) > 8 and start[8:9] == b"{":
         return _read_safetensors(path)
@@ -85,7 +85,10 @@ def _read_safetensors(path: Path) -> Contents:
     def stored(name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> Stored:
         def read() -> torch.Tensor:
             with safe_open(path, framework="pt", device="cpu") as file:
-                return file.get_tensor(name).clone()
+                tensor = file.get_tensor(name)
+                # Copies: weights must not depend on a file that may be replaced. Small kinds are copied by whoever
+                # makes float32 of them.
+                return tensor.clone() if tensor.dtype.itemsize > 2 else tensor
 
         return Stored(shape, dtype, read)
 

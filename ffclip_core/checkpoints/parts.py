@@ -48,13 +48,14 @@ class Part:
             raise CheckpointError(f"is damaged: {problem}; get the file again")
         loaded = {}
         for key, tensor in expected.items():
-            # Copies: the weights must not depend on a file that may be replaced while they are in use.
-            value = self.tensors[key].read().to(tensor.dtype)
-            if not value.isfinite().all():
+            value = self.tensors[key].read()
+            extremes = torch.stack(value.aminmax()) if value.numel() else torch.zeros(1)
+            # Extremes show what isfinite() of all numbers would, in a fraction of its time.
+            if not extremes.to(tensor.dtype).isfinite().all():
                 raise CheckpointError(
                     f"is damaged: '{key}' has values that are no numbers (NaN or infinite); get the file again"
                 )
-            loaded[key] = value
+            loaded[key] = value.to(tensor.dtype)
         network.load_state_dict(loaded, assign=True)
         return network.eval()
 

@@ -21,7 +21,7 @@ import torch
 from ..errors import CheckpointError
 from .stored import Storage, Stored, of_tensor
 
-_MOST_INSTRUCTIONS = 2_000_000
+_MOST_INSTRUCTIONS = 500_000
 _LONGEST = 64 << 20  # No string, and no frame of a pickle, is longer.
 _LEFT_IN_FILE = 1 << 16  # Byte strings from this size on are not read.
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

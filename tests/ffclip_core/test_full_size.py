@@ -1,0 +1,104 @@
+"""Files of the published sizes: the stored numbers of every stage and of the whole chain, memory, conversion."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import golden
+import layouts
+import pytest
+import torch
+from ffclip.ffclip_core import load_encoder, load_generator, load_modulator
+from ffclip.ffclip_core.checkpoints.convert import convert
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from safetensors.torch import load_file
+from torch import Tensor
+
+CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
+
+
+def large(size: int) -> Generator:
+    with torch.device("meta"):
+        generator = Generator(size, {side: count for side, count in CHANNELS.items() if side <= size})
+    return golden.fill(generator.to_empty(device="cpu"), "stylegan")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """e4e.pt and ffclip.pt as published for faces, with golden weights; removed afterwards, they are large."""
+    folder = tmp_path_factory.mktemp("published")
+    with torch.device("meta"):
+        encoder = Encoder()
+    encoder = encoder.to_empty(device="cpu")
+    encoder.latent_avg.zero_()
+    golden.fill(encoder, "e4e")
+    generator = large(1024)
+    layouts.e4e(folder / "e4e.pt", encoder, generator, golden.tensors("e2e")["latent_avg"])
+    layouts.ffclip(folder / "ffclip.pt", golden.fill(Modulator(), "ffclip"), generator)
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def same_picture(x: Tensor, io: dict[str, Tensor], start: str, tolerance: float) -> None:
+    assert golden.difference(torch.nn.functional.avg_pool2d(x, x.shape[-1] // 64), io[f"{start}area64"]) < tolerance
+    places = {key: re.fullmatch(start + r"crop_(\d+)_(\d+)", key) for key in io}
+    for key, place in places.items():
+        if place:
+            top, left = map(int, place.groups())
+            assert golden.difference(x[:, :, top : top + 32, left : left + 32], io[key]) < tolerance
+
+
+@torch.inference_mode()
+def test_every_stage_and_the_whole_chain_of_faces(folder: Path) -> None:
+    io = golden.tensors("e2e")
+    encoder, generator = load_encoder(folder / "e4e.pt"), load_generator(folder / "e4e.pt")
+    modulator = load_modulator(folder / "ffclip.pt")
+    assert (generator.size, encoder.num_layers, modulator.num_layers) == (1024, 18, 18)
+    w = encoder(golden.picture("e2e_in").permute(0, 3, 1, 2) * 2 - 1)
+    assert golden.difference(w, io["w"]) < 1e-4
+    assert golden.difference(modulator(io["w"], io["e"]), io["delta_w_fp64"]) < 1e-6
+    same_picture(generator(golden.tensors("gen1024")["w_plus"]), golden.tensors("gen1024"), "", 1e-4)
+    # One grey level of 255 is 2/255 here. Errors of the codes are amplified by the ill-conditioned chain.
+    same_picture(generator(w), io, "inv_", 2 / 255)
+    same_picture(generator(w + modulator(w, io["e"])), io, "edit_", 2 / 255)
+
+
+@torch.inference_mode()
+def test_512_pixels(tmp_path: Path) -> None:
+    layouts.rosinality(tmp_path / "cars.pt", large(512), mean=False)
+    same_picture(
+        load_generator(tmp_path / "cars.pt")(golden.tensors("gen512")["w_plus"]), golden.tensors("gen512"), "", 1e-4
+    )
+
+
+PEAK = """
+import resource, sys
+from ffclip.ffclip_core import load_encoder
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+load_encoder(sys.argv[1])
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read in Linux's units")
+def test_loading_takes_little_more_memory_than_the_file(folder: Path) -> None:
+    path = folder / "e4e.pt"
+    done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1.2 * path.stat().st_size
+
+
+def test_a_converted_file_is_half_as_large_and_says_what_it_was(folder: Path, tmp_path: Path) -> None:
+    (modulator, generator) = convert(folder / "ffclip.pt", tmp_path)
+    assert [modulator.name, generator.name] == ["ffclip-modulator.safetensors", "ffclip-generator.safetensors"]
+    both = modulator.stat().st_size + generator.stat().st_size
+    assert both < 0.55 * (folder / "ffclip.pt").stat().st_size
+    exact, stored = load_modulator(folder / "ffclip.pt"), load_file(modulator)
+    for key, value in exact.state_dict().items():
+        assert torch.equal(stored[key], value.half())

@@ -1,0 +1,341 @@
+"""Files that are made to do harm, or are broken: name → bytes. None holds a model that may be loaded."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import layouts
+import torch
+from ffclip.ffclip_core.checkpoints import pickles
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
+from safetensors.torch import save
+
+FORBIDDEN = (
+    "os.system", "posix.system", "nt.system", "os.execv", "subprocess.Popen", "subprocess.call", "builtins.eval",
+    "builtins.exec", "builtins.compile", "builtins.getattr", "builtins.open", "builtins.__import__", "builtins.print",
+    "__builtin__.eval", "importlib.import_module", "runpy.run_path", "pickle.loads", "_pickle.loads", "marshal.loads",
+    "types.FunctionType", "functools.partial", "functools.reduce", "operator.attrgetter", "operator.methodcaller",
+    "torch.load", "torch.hub.load", "torch.jit.load", "torch.package.PackageImporter", "torch.classes.load_library",
+    "torch.ops.load_library", "torch.utils.cpp_extension.load", "torch.serialization._load",
+    "torch._utils._rebuild_from_type_v2", "torch._tensor._rebuild_from_type_v2", "numpy.load", "numpy.lib.npyio.load",
+    "shutil.rmtree", "pathlib.Path.touch", "webbrowser.open", "socket.socket", "ctypes.CDLL", "sys.exit", "code.interact",
+    "asyncio.run", "collections.OrderedDict.__reduce__", "collections.OrderedDict.__init__.__globals__",
+    "torch.storage._load_from_bytes.__globals__", "_codecs.encode.__self__", "argparse.Namespace.__class__",
+    "omegaconf.OmegaConf.create", "dnnlib.util.call_func_by_name", "torch_utils.persistence._src_to_module",
+    "numpy.f2py.compile", "timeit.timeit", "copyreg._reconstructor",
+)  # fmt: skip
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return pickle.BINUNICODE + struct.pack("<I", len(data)) + data
+
+
+def call(name: str, *arguments: bytes) -> bytes:
+    """Instructions that call what a name stands for."""
+    module, _, function = name.rpartition(".")
+    return (
+        pickle.GLOBAL
+        + f"{module}\n{function}\n".encode()
+        + pickle.MARK
+        + b"".join(arguments)
+        + (pickle.TUPLE + pickle.REDUCE)
+    )
+
+
+def program(*instructions: bytes, key: str = "g_ema") -> bytes:
+    """A pickle of {key: what the instructions leave}."""
+    body = b"".join(instructions)
+    return pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + text(key) + body + pickle.SETITEM + pickle.STOP
+
+
+def archive(
+    pickled: bytes, numbers: dict[str, bytes] | None = None, root: str = "archive", compression: int = 0
+) -> bytes:
+    """What torch.save writes around a pickle."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as target:
+        target.writestr(f"{root}/data.pkl", pickled)
+        for key, data in (numbers or {}).items():
+            target.writestr(f"{root}/data/{key}", data)
+    return file.getvalue()
+
+
+def number(value: int) -> bytes:
+    return pickle.LONG1 + b"\x09" + value.to_bytes(9, "little", signed=True)
+
+
+def tensor(shape: tuple, strides: tuple, offset: int = 0, count: int = 4, kind: str = "FloatStorage") -> bytes:
+    """Instructions for a tensor in the storage "0"."""
+
+    def several(values: tuple) -> bytes:
+        return pickle.MARK + b"".join(number(v) if isinstance(v, int) else text(v) for v in values) + pickle.TUPLE
+
+    storage = pickle.MARK + text("storage") + pickle.GLOBAL + f"torch\n{kind}\n".encode()
+    storage += text("0") + text("cpu") + number(count) + pickle.TUPLE + pickle.BINPERSID
+    return call(
+        "torch._utils._rebuild_tensor_v2", storage, number(offset), several(shape), several(strides),
+        pickle.NEWFALSE, call("collections.OrderedDict"),
+    )  # fmt: skip
+
+
+def pickled() -> Iterator[tuple[str, bytes]]:
+    """Pickles that try to run something, or to take memory or time without end."""
+    for name in FORBIDDEN:
+        yield f"names {name}", program(call(name, text("touch ran")))
+        yield f"names {name} in an archive", archive(program(call(name, text("touch ran")), key="opts"))
+    for name in sorted(pickles._FUNCTIONS) + sorted(pickles._FOREIGN):
+        yield f"calls {name} with nothing", program(call(name))
+        yield f"calls {name} with a text", program(call(name, text("touch ran"), text("rot13")))
+        nested = pickle.EMPTY_LIST + pickle.EMPTY_LIST + text("x") + pickle.APPEND + pickle.APPEND
+        yield f"calls {name} with lists", program(call(name, nested, nested))
+    stack = text("os") + text("system") + pickle.STACK_GLOBAL + pickle.MARK + text("touch ran") + pickle.TUPLE
+    yield "stack global", program(stack + pickle.REDUCE)
+    yield (
+        "stack global with a dotted name",
+        program(text("collections") + text("OrderedDict.__init__") + pickle.STACK_GLOBAL),
+    )
+    yield "inst", program(pickle.MARK + text("touch ran") + pickle.INST + b"os\nsystem\n")
+    yield "obj", program(pickle.MARK + pickle.GLOBAL + b"argparse\nNamespace\n" + text("touch ran") + pickle.OBJ)
+    yield "newobj", program(pickle.GLOBAL + b"collections\nOrderedDict\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ)
+    yield (
+        "newobj_ex",
+        program(pickle.GLOBAL + b"argparse\nNamespace\n" + pickle.EMPTY_TUPLE + pickle.EMPTY_DICT + pickle.NEWOBJ_EX),
+    )
+    yield "extension", program(pickle.EXT1 + b"\x01")
+    yield "next buffer", program(pickle.NEXT_BUFFER)
+    yield "calls a text", program(text("os.system") + pickle.EMPTY_TUPLE + pickle.REDUCE)
+    yield (
+        "state of a name",
+        program(
+            pickle.GLOBAL
+            + b"argparse\nNamespace\n"
+            + pickle.EMPTY_DICT
+            + text("x")
+            + text("y")
+            + pickle.SETITEM
+            + pickle.BUILD
+        ),
+    )
+    yield "state of a list", program(pickle.EMPTY_LIST + pickle.EMPTY_DICT + pickle.BUILD)
+    yield "append to a dictionary", program(pickle.EMPTY_DICT + text("x") + pickle.APPEND)
+    yield "persistent text", program(pickle.PERSID + b"file:///etc/passwd\n")
+    yield (
+        "persistent outside of an archive",
+        program(pickle.MARK + text("storage") + text("x") + pickle.TUPLE + pickle.BINPERSID),
+    )
+    yield "memo far away", program(text("x") + pickle.LONG_BINPUT + b"\xff\xff\xff\xff")
+    yield "memo farther", program(text("x") + pickle.PUT + b"99999999999999999999\n")
+    yield "memo that is not there", program(pickle.BINGET + b"\x07")
+    huge = (2**62).to_bytes(8, "little")
+    for name in ("BINUNICODE8", "BINBYTES8", "BYTEARRAY8", "FRAME"):
+        yield f"declares much with {name}", program(getattr(pickle, name) + huge)
+    for name in ("BINUNICODE", "BINBYTES", "LONG4", "BINSTRING"):
+        yield f"declares much with {name}", program(getattr(pickle, name) + b"\xff\xff\xff\x7f")
+    yield (
+        "tuples within tuples as a key",
+        program(pickle.EMPTY_DICT + pickle.EMPTY_TUPLE + pickle.TUPLE1 * 500_000 + pickle.NONE + pickle.SETITEM),
+    )
+    yield "tuples within tuples", program(pickle.EMPTY_TUPLE + pickle.TUPLE1 * 500_000)
+    yield "lists within lists", program(pickle.EMPTY_LIST * 500_000 + pickle.APPEND * 499_999)
+    yield (
+        "dictionaries within dictionaries",
+        program((pickle.EMPTY_DICT + pickle.NONE) * 100_000 + pickle.NONE + pickle.SETITEM * 100_000),
+    )
+    double = pickle.EMPTY_LIST + pickle.MEMOIZE
+    for i in range(60):
+        get = pickle.BINGET + bytes([i])
+        double += pickle.EMPTY_LIST + pickle.MEMOIZE + pickle.MARK + get * 2 + pickle.APPENDS
+    yield "a billion laughs", program(double)
+    yield "marks without end", program(pickle.MARK * 1_000_000)
+    yield "nothing but stop", pickle.PROTO + b"\x02" + pickle.STOP
+    yield "no stop", program(text("x"))[:-1]
+    yield "a text that is no utf-8", program(pickle.BINUNICODE + b"\x02\x00\x00\x00\xff\xff")
+    yield "an unknown instruction", program(b"\xff")
+    yield "protocol 250", b"\x80\xfa" + pickle.EMPTY_DICT + pickle.STOP
+    module = call("torch_utils.persistence._reconstruct_persistent_obj", pickle.EMPTY_DICT)
+    yield "a generator without a state", program(module, key="G_ema")
+    network = pickle.GLOBAL + b"dnnlib.tflib.network\nNetwork\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ + pickle.MEMOIZE
+    cycle = network + pickle.EMPTY_DICT + text("components") + pickle.EMPTY_DICT + text("x") + pickle.BINGET + b"\x00"
+    cycle += pickle.SETITEM + pickle.SETITEM + pickle.BUILD
+    yield "a network that holds itself", b"\x80\x04" + cycle + b"h\x00h\x00" + pickle.TUPLE3 + pickle.STOP
+    yield "a script module that holds itself", archive(
+        b"\x80\x02" + pickle.GLOBAL + b"__torch__\nM\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ + pickle.BINPUT + b"\x00"
+        + pickle.EMPTY_DICT + text("visual") + pickle.BINGET + b"\x00" + pickle.SETITEM + pickle.BUILD + pickle.STOP
+    )  # fmt: skip
+
+
+def archives() -> Iterator[tuple[str, bytes]]:
+    """Zip archives that are no checkpoints."""
+    numbers = {"0": bytes(16)}
+    plain = program(tensor((4,), (1,)))
+    for shape, strides, offset, count in (
+        ((-4,), (1,), 0, 4), ((4,), (-1,), 3, 4), ((4,), (1,), -1, 4), ((4,), (1,), 1, 4), ((2**40,), (0,), 0, 4),
+        ((2**31, 2**31), (0, 0), 0, 4), ((2, 2), (2**60, 1), 0, 4), ((4,), (1, 1), 0, 4), (("x",), (1,), 0, 4),
+        ((1,) * 40, (1,) * 40, 0, 4), ((4,), (1,), 0, 2**50), ((4,), (1,), 0, -4), ((4,), (1,), 0, 400),
+    ):  # fmt: skip
+        yield (
+            f"a tensor {shape} {strides} {offset} {count}",
+            archive(program(tensor(shape, strides, offset, count)), numbers),
+        )
+    yield "a storage of an unknown kind", archive(program(tensor((4,), (1,), kind="ComplexDoubleStorage")), numbers)
+    yield "a storage that is not there", archive(plain)
+    twice = tensor((4,), (1,)) + pickle.POP + tensor((2,), (1,), kind="DoubleStorage", count=2)
+    yield "a storage of two kinds", archive(program(twice), numbers)
+    yield "a compressed bomb", archive(bytes(200_000_000), compression=zipfile.ZIP_DEFLATED)
+    yield "compressed numbers", archive(plain, numbers, compression=zipfile.ZIP_DEFLATED)
+    yield "a pickle without end", archive(b"\x80\x02" + pickle.NONE * 40_000_000)
+    for name in ("../../ran/data.pkl", "/ran/data.pkl", "..\\ran/data.pkl", "data.pkl", "a/b/data.pkl", "model.bin"):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as target:
+            target.writestr(name, plain)
+        yield f"an archive of {name}", file.getvalue()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as target, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target.writestr("archive/data.pkl", plain)
+        target.writestr("archive/data.pkl", plain)
+        target.writestr("archive/data/0", bytes(16))
+    yield "one name twice", file.getvalue()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as target:
+        target.writestr("archive/data.pkl", plain)
+        target.writestr("archive/byteorder", "big")
+        target.writestr("archive/data/0", bytes(16))
+    yield "big-endian", file.getvalue()
+    good = archive(plain, numbers)
+    yield (
+        "a directory that points to nowhere",
+        good.replace(b"PK\x03\x04\x14\x00\x00\x00\x00\x00", b"PK\x03\x05" + bytes(6)),
+    )
+    yield (
+        "an encrypted entry",
+        good.replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01\x00"),
+    )
+    yield "no more than a zip's first bytes", b"PK\x03\x04"
+
+
+def others() -> Iterator[tuple[str, bytes]]:
+    """What is no checkpoint at all, and headers of .safetensors that lie."""
+    yield "empty", b""
+    yield "a web page", b"<!DOCTYPE html><html>Too many requests</html>"
+    yield "a web page after a byte order mark", b"\xef\xbb\xbf\n<html>"
+    yield "an error in xml", b"<?xml version='1.0'?><Error/>"
+    yield "an error in json", b'{"error": "not found"}'
+    yield "a git-lfs pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
+    yield "a picture", b"\x89PNG\r\n\x1a\n" + bytes(300)
+    yield "gzip", b"\x1f\x8b\x08" + bytes(300)
+    yield "zeros", bytes(4096)
+    yield "one byte", b"\x80"
+    yield "a program", b"MZ" + bytes(300)
+
+    def header(content: bytes, length: int | None = None, data: bytes = b"") -> bytes:
+        return struct.pack("<Q", len(content) if length is None else length) + content + data
+
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    lies = {
+        "beyond the end": {**entry, "data_offsets": [0, 800]},
+        "backwards": {**entry, "data_offsets": [8, 0]},
+        "of another size": {**entry, "shape": [3]},
+        "of a huge shape": {**entry, "shape": [2**40, 2**40]},
+        "of a negative shape": {**entry, "shape": [-2]},
+        "of an unknown kind": {**entry, "dtype": "F7"},
+    }
+    for name, lie in lies.items():
+        yield f"safetensors {name}", header(json.dumps({"input.input": lie}).encode(), data=bytes(8))
+    overlap = json.dumps({"a": entry, "b": entry}).encode()
+    yield "safetensors that overlap", header(overlap, data=bytes(8))
+    yield (
+        "safetensors with a name twice",
+        header(b'{"a":%s,"a":%s}' % ((json.dumps(entry).encode(),) * 2), data=bytes(8)),
+    )
+    yield "safetensors whose header never ends", header(b"{" * 100, 2**63 - 1)
+    yield "safetensors nested too deep", header(b'{"a":' * 100_000)
+    metadata = {"format": "ffclip", "part": "generator", "family": "", "architecture": "[" * 100_000}
+    yield "an architecture nested too deep", save({"a": torch.zeros(1)}, metadata)
+    for architecture in (
+        "{}",
+        "[]",
+        "null",
+        "1e999",
+        '{"size": 1e9}',
+        '{"size": NaN}',
+        '{"size": true, "channels": {}}',
+    ):
+        told = {**metadata, "architecture": architecture}
+        yield f"an architecture of {architecture}", save({"a": torch.zeros(1)}, told)
+    yield "an unknown part", save({"a": torch.zeros(1)}, {**metadata, "part": "os.system"})
+
+
+def models(folder: Path) -> dict[str, bytes]:
+    """A small good file of every layout."""
+    generator = Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
+    encoder = Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
+    path, found = folder / "model", {}
+
+    def keep(name: str) -> None:
+        found[name] = path.read_bytes()
+
+    layouts.rosinality(path, generator)
+    keep("rosinality")
+    layouts.rosinality(path, generator, training=True, zip=False)
+    keep("rosinality, old format")
+    layouts.nvidia(path, generator)
+    keep("nvidia")
+    layouts.tensorflow(path, generator)
+    keep("tensorflow")
+    layouts.e4e(path, encoder, generator, torch.zeros(6, 16))
+    keep("e4e")
+    layouts.ffclip(path, Modulator(6, 16), generator)
+    keep("ffclip")
+    torch.save(layouts.openai_names(TextEncoder(16, 64, 1, 1, 50, 8)), path)
+    keep("clip")
+    return found
+
+
+def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Good files that were cut, or whose numbers are none."""
+    for name, content in models(folder).items():
+        for i in range(1, 16):
+            yield f"{name}, cut after {i}/16", content[: len(content) * i // 16]
+        yield f"{name}, without its last byte", content[:-1]
+    generator = Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
+    path = folder / "model"
+    for name, change in {
+        "NaN": lambda state: state["input.input"].fill_(torch.nan),
+        "infinite": lambda state: state["input.input"].fill_(torch.inf),
+        "whole numbers": lambda state: state.update({"input.input": torch.zeros(1, 8, 4, 4, dtype=torch.int64)}),
+        "another shape": lambda state: state.update({"input.input": torch.zeros(1, 8, 4, 5)}),
+        "a missing tensor": lambda state: state.pop("noises.noise_0"),
+        "a foreign tensor": lambda state: state.update(extra=torch.zeros(1)),
+        "another filter": lambda state: state.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}),
+        "no mapping bias": lambda state: state.pop("style.1.bias"),
+        "a wide mapping": lambda state: state.update({"style.1.weight": torch.zeros(16, 17)}),
+    }.items():
+        state = layouts.g_ema(generator)
+        state = {key: value.clone() for key, value in state.items()}
+        change(state)
+        torch.save({"g_ema": state}, path)
+        yield f"a generator with {name}", path.read_bytes()
+    for kind in ("Linear", "complex"):
+        value = torch.nn.Linear(2, 2) if kind == "Linear" else torch.zeros(2, dtype=torch.complex64)
+        torch.save({"g_ema": value}, path)
+        yield f"torch.save of {kind}", path.read_bytes()
+
+
+def corpus(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """All of them."""
+    yield from pickled()
+    yield from archives()
+    yield from others()
+    yield from broken(folder)
