@@ -5,6 +5,8 @@ What a file is follows from its contents, never from its name; reading one runs 
 
 from __future__ import annotations
 
+import json
+import math
 import struct
 import zipfile
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
 from .pickles import read_legacy, read_pickle
-from .stored import Storage, Stored
+from .stored import Storage
 
 _LARGEST_PICKLE = 32 << 20
 _MOST_ENTRIES = 100_000
@@ -82,30 +84,28 @@ def _read(path: Path, start: bytes) -> Contents:
 
 
 def _read_safetensors(path: Path) -> Contents:
-    def stored(name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> Stored:
-        def read() -> torch.Tensor:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                tensor = file.get_tensor(name)
-                # Copies: weights must not depend on a file that may be replaced. Small kinds are copied by whoever
-                # makes float32 of them.
-                return tensor.clone() if tensor.dtype.itemsize > 2 else tensor
-
-        return Stored(shape, dtype, read)
-
     try:
+        # The library checks the header; the numbers are read from where it says they are.
         with safe_open(path, framework="pt", device="cpu") as file:
-            tensors = {}
-            for name in file.keys():  # noqa: SIM118
-                piece = file.get_slice(name)
-                dtype = _DTYPES.get(piece.get_dtype())
-                if dtype is None:
-                    raise CheckpointError(f"has a tensor of the unknown kind {piece.get_dtype()[:20]}")
-                tensors[name] = stored(name, dtype, tuple(piece.get_shape()))
-            return Contents(path, tensors, file.metadata() or {})
-    except (SafetensorError, OSError, ValueError) as error:
+            metadata = file.metadata() or {}
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"is no model file, or an incomplete one ({path.stat().st_size:,} bytes): download it again"
         ) from error
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        dtype = _DTYPES.get(entry["dtype"])
+        if dtype is None:
+            raise CheckpointError(f"has a tensor of the unknown kind {entry['dtype'][:20]}")
+        shape, start = tuple(entry["shape"]), 8 + length + entry["data_offsets"][0]
+        strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
+        tensors[name] = Storage(path, start, math.prod(shape), dtype).tensor(0, shape, strides)
+    return Contents(path, tensors, metadata)
 
 
 def _read_bare(path: Path) -> Any:
