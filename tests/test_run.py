@@ -206,7 +206,7 @@ def test_an_environment_is_made_once_and_anew_after_an_interruption(cache: Path,
     python = run.environment()
     assert python.exists()
     assert len(pip) == 1
-    assert {"open_clip_torch", "torch", "comfyui-frontend-package==1.32.9"} <= set(pip[0])
+    assert {"open_clip_torch>=2.23", "torch", "comfyui-frontend-package==1.32.9"} <= set(pip[0])
     assert run.environment() == python
     assert len(pip) == 1
 

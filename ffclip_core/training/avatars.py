@@ -112,6 +112,7 @@ _WEIGHTS = {
     "eyes": (7, 1),
 }
 _UNNAMED_HAIR = 0.12
+_EYES_PLACE = "place of the eyes"
 # What edit_plainly takes for what cannot be seen.
 _UNKNOWN = {"hair_colour": "brown", "eyes": "open", "clothes": "shirt", "clothes_colour": "gray"}
 
@@ -126,7 +127,8 @@ def is_held_out(facts: Iterable[Fact]) -> bool:
 class Avatar:
     """One person: a seed, and for every key of ATTRIBUTES its value ("" for a hair colour without a name).
 
-    The attributes in `plain` have the first variant of their value and the named colour itself, not the seed's choice.
+    The attributes in `plain` have the first variant of their value and the named colour itself, not the seed's choice;
+    with _EYES_PLACE the eyes are where they are on average.
     """
 
     seed: int
@@ -169,7 +171,8 @@ class Avatar:
             hidden.discard("hair_colour")  # It has no name.
         changed = {name for name, value in told.items() if value != self.values[name]}
         values = {**self.values, **{name: _UNKNOWN[name] for name in hidden}, **told}
-        return replace(self, values=values, plain=self.plain | changed | hidden)
+        lit = {_EYES_PLACE} if "eyes" in hidden else set()
+        return replace(self, values=values, plain=self.plain | changed | hidden | lit)
 
     def _shows_hair_colour(self) -> bool:
         return self.values["hair"] not in NO_HAIR_SEEN or self.values["facial_hair"] != "none"
@@ -290,6 +293,8 @@ def _options(avatar: Avatar) -> dict[str, Any]:
     }
     if values["eyes"] == "closed":
         face["eyes"] = ["closed"]
+    elif "eyes" in avatar.plain:
+        face["eyes"] = [EXPRESSIONS[values["expression"]][0][0]]
     hair = _hair_colour(avatar)
     top, facial_hair, glasses = variant("hair", HAIR), variant("facial_hair", FACIAL_HAIR), variant("glasses", GLASSES)
     return {
@@ -338,6 +343,8 @@ def _rotation(avatar: Avatar) -> float:
 
 def _offset(avatar: Avatar, part: str) -> tuple[float, float]:
     """How far a part of the face is moved, up to two units each way."""
+    if part == "eyes" and _EYES_PLACE in avatar.plain:
+        return 0.0, 0.0
     stream = avatar._stream(f"offset/{part}")
     return stream.uniform(-2, 2), stream.uniform(-2, 2)
 

@@ -6,9 +6,9 @@ python -m ffclip.ffclip_core.training.train_modulator DATA RUN --generator GENER
 The drawn domain knows what the edited picture is drawn from (Avatar.edit_plainly), and so its code: for w =
 encoder(picture) and a caption of changed facts, w + Δw is to have the parameters of the edited drawing where they
 change, and those of w where they do not. Differences are measured in the styles that the generator computes from the
-codes and in the codes themselves. One in ten captions says only what is true already, and a part of each batch starts
-from what the blocks made of the step before, as chained edits do. (FFCLIP's published losses, which know no edited
-picture, are not used here.)
+codes and in the codes themselves. One in ten captions says only what is true already, and a quarter of each batch
+starts from what the blocks made of the step before, as edits in a row do. (FFCLIP's published losses, which know no
+edited picture, are not used here.)
 """
 
 from __future__ import annotations
@@ -169,8 +169,9 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, encoder_run: Path, cl
         with torch.no_grad():
             e = clip.encode_text(open_clip.tokenize(batch.captions))
         edited = w + model.modulate(w, e, torch.float32).delta
-        some = int(run.batch * _CHAINED)
-        chained.append((batch.avatars[:some], edited[:some].detach()))
+        # Of fresh ones and of those in a row already, so that some rows are long.
+        some = rng.permutation(run.batch)[: int(run.batch * _CHAINED)]
+        chained.append(([batch.avatars[i] for i in some], edited[some].detach()))
         error = edited - batch.wanted
         along = codes.along(error)
         unseen = error - along @ codes.directions

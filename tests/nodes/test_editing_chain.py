@@ -300,3 +300,29 @@ def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
     loaded.remove(evicted)
     left = [each.model for each in loaded]
     assert [patcher in left for patcher in patchers] == [True, True, True, False]
+
+
+def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable) -> None:
+    from ffclip.ffclip_core.encoder import Encoder
+    from ffclip.ffclip_core.generator import Generator
+    from ffclip.nodes.wires import ModelPart
+
+    cpu = torch.device("cpu")
+    encoder = Encoder(10, 16, (48, 64), (16, 16, 16, 16), (1, 1, 1, 1), 16)
+    generator = Generator(64, dict.fromkeys((4, 8, 16, 32, 64), 4), 16, 2)
+    (latent,) = run(
+        "FFCLIPInvertImage",
+        encoder=ModelPart.managed(encoder, cpu),
+        image=torch.rand(2, 100, 200, 3),
+        fit="crop",
+    )
+    part = ModelPart.managed(generator, cpu)
+    for output_size, shape in (("full", (48, 64)), ("half", (24, 32))):
+        (image,) = run(
+            "FFCLIPSynthesize", generator=part, latent=latent, noise="const", seed=0, output_size=output_size
+        )
+        assert image.shape == (2, *shape, 3)
+    with torch.inference_mode():
+        square = generator(latent.w).add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1)
+    (image,) = run("FFCLIPSynthesize", generator=part, latent=latent, noise="const", seed=0, output_size="full")
+    assert torch.allclose(image, square[:, 8:56], atol=1e-5)

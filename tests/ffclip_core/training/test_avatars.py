@@ -64,11 +64,19 @@ def test_an_edit_of_the_mouth_moves_nothing_else() -> None:
         [("glasses", "glasses")],
         [("expression", "angry")],
         [("clothes", "shirt"), ("clothes_colour", "red")],
+        [("glasses", "none")],
+        [("glasses", "none"), ("eyes", "closed")],
+        [("eyes", "open")],
     ],
 )
 def test_a_plain_edit_follows_from_the_picture_alone(facts: list[tuple[str, str]]) -> None:
     """Whoever it is, what the edit changes has the same parameters, and the rest keeps its own."""
-    values = plain(hair="bob", hair_colour="green", clothes="hoodie", clothes_colour="gray").values
+    glasses = "sunglasses" if ("glasses", "none") in facts else "none"
+    eyes = "closed" if ("eyes", "open") in facts else "open"
+    values = plain(
+        hair="bob", hair_colour="green", clothes="hoodie", clothes_colour="gray", glasses=glasses, eyes=eyes,
+        expression="happy" if ("expression", "angry") in facts else "angry",
+    ).values  # fmt: skip
     people = [Avatar(seed, values) for seed in range(20)]
     before = np.stack([parameters(person) for person in people])
     after = np.stack([parameters(person.edit_plainly(facts)) for person in people])
@@ -102,9 +110,15 @@ def test_no_drawn_avatar_and_no_drawn_edit_shows_a_held_out_pair() -> None:
         assert is_held_out(plain().edit(pair).facts())
     for seed in range(2000):
         avatar = sample(seed)
-        edited = avatar.edit(random_edit(avatar, random.Random(seed)))
-        for person in (avatar, edited):
-            assert not is_held_out(person.facts())
+        stream = random.Random(seed)
+        edited = avatar.edit(random_edit(avatar, stream))
+        people = [avatar, edited]
+        for _ in range(4):  # A row of edits, as the modulation blocks are trained on.
+            facts = random_edit(people[-1], stream)
+            assert not is_held_out(facts)
+            people.append(people[-1].edit_plainly(facts))
+        for person in people:
+            assert not is_held_out(person.facts()) and not person.shows_held_out()
 
 
 def test_a_hair_colour_without_a_name_counts_as_the_nearest_one() -> None:
