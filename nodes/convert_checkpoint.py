@@ -55,8 +55,6 @@ class ConvertCheckpoint(io.ComfyNode):
     def execute(cls, file: str, dtype: str, overwrite: bool) -> io.NodeOutput:
         if file == NOTHING:
             raise InputError("There is no model file: put one into models/ffclip and reload the page.")
-        if dtype not in DTYPES:
-            raise InputError(f"The dtype is {' or '.join(DTYPES)}, not '{dtype}'.")
         path = model_files.find_file(file)
         told = "; ".join(part.describe() for part in read_parts(path).values())
         written = convert(path, Path(folder_paths.get_folder_paths("ffclip")[0]), dtype, overwrite)

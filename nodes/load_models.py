@@ -95,8 +95,13 @@ class LoadModels(io.ComfyNode):
             generator=generator_network,
         )
 
-        found = [f"{chosen[part]}: {read_parts(path)[part].describe()}" for part, path in paths.items()]
-        tell_user(cls.hidden.unique_id if cls.hidden else None, "\n".join(found))
+        found = [
+            f"{chosen[part]}: {read_parts(path)[part].describe()}"
+            for part, path in paths.items()
+            if chosen[part] != model_files.EMBEDDED_CHOICE
+        ]
+        if found:
+            tell_user(cls.hidden.unique_id if cls.hidden else None, "\n".join(found))
 
         device = comfy.model_management.get_torch_device()
         if precision == "float16":

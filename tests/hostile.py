@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import layouts
+import numpy as np
 import torch
 from ffclip.ffclip_core.checkpoints import pickles
 from ffclip.ffclip_core.encoder import Encoder
@@ -176,6 +177,62 @@ def pickled() -> Iterator[tuple[str, bytes]]:
     )  # fmt: skip
 
 
+def graphs() -> Iterator[tuple[str, bytes]]:
+    """Small pickles that would be large, or endless, for whoever follows every reference in them."""
+    put, get = pickle.LONG_BINPUT, pickle.LONG_BINGET
+
+    def at(instruction: bytes, place: int) -> bytes:
+        return instruction + struct.pack("<I", place)
+
+    def dictionary(items: dict[str, bytes]) -> bytes:
+        return pickle.EMPTY_DICT + b"".join(text(key) + value + pickle.SETITEM for key, value in items.items())
+
+    def module(children: dict[str, bytes], **more: bytes) -> bytes:
+        state = dictionary({"_parameters": pickle.EMPTY_DICT, "_modules": dictionary(children), **more})
+        return call("torch_utils.persistence._reconstruct_persistent_obj", dictionary({"state": state}))
+
+    body, last = module({}) + at(put, 0), 0
+    for level in range(1, 9):
+        shared = {f"m{i}": at(get, last) for i in range(20)}
+        body += pickle.POP + module(shared) + at(put, level)
+        last = level
+    yield "a generator whose modules are shared", program(body, key="G_ema")
+    for name, value in {
+        "c_dim": pickle.EMPTY_LIST, "architecture": pickle.EMPTY_DICT, "conv_clamp": pickle.EMPTY_LIST,
+    }.items():  # fmt: skip
+        laughs = value + at(put, 0) if name == "conv_clamp" else pickle.EMPTY_LIST + at(put, 0)
+        if name != "conv_clamp":
+            for i in range(1, 40):
+                laughs += (
+                    pickle.POP + pickle.EMPTY_LIST + pickle.MARK + at(get, i - 1) * 10 + pickle.APPENDS + at(put, i)
+                )
+        yield f"a generator whose {name} is a list", program(module({}, **{name: laughs}), key="G_ema")
+    network = pickle.GLOBAL + b"dnnlib.tflib.network\nNetwork\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ
+    body = network + at(put, 0)
+    for level in range(1, 6):
+        shared = {f"n{i}": at(get, level - 1) for i in range(300)}
+        body += pickle.POP + network + dictionary({"components": dictionary(shared)}) + pickle.BUILD + at(put, level)
+    yield "networks that are shared", b"\x80\x02" + body + at(get, 5) * 2 + pickle.TUPLE3 + pickle.STOP
+    script = pickle.GLOBAL + b"__torch__\nM\n" + pickle.EMPTY_TUPLE + pickle.NEWOBJ + at(put, 0)
+    script += dictionary({f"m{i}": at(get, 0) for i in range(20)}) + pickle.BUILD
+    yield "a script module that holds itself twenty times", archive(b"\x80\x02" + script + pickle.STOP)
+    file = io.BytesIO()
+    torch.save(torch.zeros(1), file, _use_new_zipfile_serialization=False)
+    blob = file.getvalue()
+    stored = pickle.BINBYTES + struct.pack("<I", len(blob)) + blob + at(put, 0) + pickle.POP
+    opening = pickle.PROTO + b"\x02" + stored + pickle.MARK
+    again = pickle.GLOBAL + b"torch.storage\n_load_from_bytes\n" + at(get, 0) + pickle.TUPLE1 + pickle.REDUCE
+    yield "a storage that is opened again and again", opening + again * 10_000 + pickle.TUPLE + pickle.STOP
+    many = pickle.EMPTY_LIST + pickle.MARK + pickle.NONE * 100_000 + pickle.APPENDS + at(put, 0) + pickle.POP
+    for name in ("torch.jit._pickle.build_intlist", "builtins.set", "collections.OrderedDict"):
+        module_name, _, function = name.rpartition(".")
+        copy = pickle.GLOBAL + f"{module_name}\n{function}\n".encode() + at(get, 0) + pickle.TUPLE1 + pickle.REDUCE
+        yield f"copies of {name}", b"\x80\x02" + many + pickle.MARK + copy * 3_000 + pickle.TUPLE + pickle.STOP
+    long = text("x" * 500_000) + at(put, 0) + pickle.POP
+    copy = pickle.GLOBAL + b"_codecs\nencode\n" + at(get, 0) + text("latin1") + pickle.TUPLE2 + pickle.REDUCE
+    yield "copies of a text", b"\x80\x02" + long + pickle.MARK + copy * 3_000 + pickle.TUPLE + pickle.STOP
+
+
 def archives() -> Iterator[tuple[str, bytes]]:
     """Zip archives that are no checkpoints."""
     numbers = {"0": bytes(16)}
@@ -214,6 +271,11 @@ def archives() -> Iterator[tuple[str, bytes]]:
         target.writestr("archive/byteorder", "big")
         target.writestr("archive/data/0", bytes(16))
     yield "big-endian", file.getvalue()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr(zipfile.ZipInfo("archive/data.pkl"), plain)
+        target.writestr("archive/byteorder", bytes(500_000_000))
+    yield "a bomb of a byte order", file.getvalue()
     good = archive(plain, numbers)
     yield (
         "a directory that points to nowhere",
@@ -328,6 +390,26 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
         change(state)
         torch.save({"g_ema": state}, path)
         yield f"a generator with {name}", path.read_bytes()
+    text_tower = {
+        "token_embedding.weight": torch.zeros(2, 64), "text_projection": torch.zeros(64, 16),
+        **{f"transformer.resblocks.{i}.attn.in_proj_weight": torch.zeros(1).expand(192, 5000) for i in range(100)},
+    }  # fmt: skip
+    torch.save(text_tower, path)
+    yield "numbers that are shown again and again", path.read_bytes()
+    shared = {"a": np.zeros(250_000, np.float32)}
+    path.write_bytes(pickle.dumps({f"x{i}": shared["a"] for i in range(3000)}, 4))
+    yield "one array by three thousand names", path.read_bytes()
+    tower = layouts.transformers_names(TextEncoder(16, 64, 1, 1, 50, 8))
+    wrong = "text_model.encoder.layers.0.self_attn.k_proj.weight"
+    for name, value in (("shape", torch.zeros(3, 64)), ("kind", torch.zeros(64, 64, dtype=torch.int64))):
+        yield f"a key projection of another {name}", save({**tower, wrong: value})
+    encoder = Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
+    for name, options in {
+        "pSp": {"encoder_type": "GradualStyleEncoder"},
+        "latent_avg of no rows": {"latent_avg": torch.zeros(0, 16)},
+    }.items():
+        layouts.e4e(path, encoder, None, options.get("latent_avg", torch.zeros(16)), kind=options.get("encoder_type"))
+        yield f"an encoder of {name}", path.read_bytes()
     for kind in ("Linear", "complex"):
         value = torch.nn.Linear(2, 2) if kind == "Linear" else torch.zeros(2, dtype=torch.complex64)
         torch.save({"g_ema": value}, path)
@@ -337,6 +419,7 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
 def corpus(folder: Path) -> Iterator[tuple[str, bytes]]:
     """All of them."""
     yield from pickled()
+    yield from graphs()
     yield from archives()
     yield from others()
     yield from broken(folder)

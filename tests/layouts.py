@@ -77,8 +77,15 @@ def rosinality(
     torch.save(content, path, _use_new_zipfile_serialization=zip)
 
 
-def e4e(path: Path, encoder: Encoder, generator: Generator | None, latent_avg: Tensor | None, heads: int = 0) -> None:
-    """e4e_*_encode.pt, perhaps with `heads` more heads than layers."""
+def e4e(
+    path: Path,
+    encoder: Encoder,
+    generator: Generator | None,
+    latent_avg: Tensor | None,
+    heads: int = 0,
+    kind: str | None = None,
+) -> None:
+    """e4e_*_encode.pt, perhaps with `heads` more heads than layers, perhaps of another kind."""
     state = OrderedDict((f"encoder.{key}", value) for key, value in encoder.state_dict().items() if key != "latent_avg")
     last = f"encoder.styles.{encoder.num_layers - 1}."
     for i in range(heads):
@@ -86,7 +93,10 @@ def e4e(path: Path, encoder: Encoder, generator: Generator | None, latent_avg: T
         state |= {key.replace(last, new): value * 0 for key, value in state.items() if key.startswith(last)}
     if generator is not None:
         state |= {f"decoder.{key}": value for key, value in g_ema(generator).items()}
-    content: dict[str, Any] = {"state_dict": state, "opts": {"encoder_type": "Encoder4Editing", "device": "cuda:0"}}
+    content: dict[str, Any] = {
+        "state_dict": state,
+        "opts": {"encoder_type": kind or "Encoder4Editing", "device": "cuda:0"},
+    }
     if latent_avg is not None:
         content["latent_avg"] = latent_avg
     torch.save(content, path)

@@ -5,6 +5,9 @@ Each layout has a NAME, detect(contents) and read(contents), which gives the par
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +23,8 @@ from .parts import Network, Part, words
 
 __all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "read_parts", "save_part"]
 
+# Small tensors that are shown repeated, and those that are computed.
+_SLACK = 16 << 20
 LAYOUTS = (own, e4e, ffclip_release, nvidia, tensorflow, rosinality, clip)
 
 
@@ -50,23 +55,46 @@ def read_parts(path: str | Path) -> dict[str, Part]:
     """
     path = Path(path)
     contents = read_file(path)
-    try:
+    with _about(path):
         layout = next((layout for layout in LAYOUTS if layout.detect(contents)), None)
         if layout is None:
             known = ", ".join(layout.NAME for layout in LAYOUTS)
             raise CheckpointError(f"holds no model that FFCLIP knows (known are files of {known})")
-        return {part.kind: part for part in layout.read(contents)}
-    except CheckpointError as error:
-        raise CheckpointError(f"{path.name} {error}.") from error
+        parts = {part.kind: part for part in layout.read(contents)}
+        for part in parts.values():
+            # Views could show the same few numbers as many.
+            stored = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in part.tensors.values())
+            if stored > path.stat().st_size + _SLACK:
+                raise CheckpointError(f"is damaged: its {words(part.kind)} is larger than the file; get the file again")
+        return parts
+
+
+def build(path: str | Path, part: Part) -> Network:
+    """The network of a part that was read from this file. Raises CheckpointError."""
+    with _about(Path(path)):
+        return part.build()
 
 
 def _load(path: str | Path, kind: str) -> Network:
     parts = read_parts(path)
-    name = Path(path).name
     if kind not in parts:
         found = " and ".join(f"the {words(part)}" for part in parts)
-        raise CheckpointError(f"{name} holds {found} of a model, not the {words(kind)}: choose another file.")
+        raise CheckpointError(
+            f"{Path(path).name} holds {found} of a model, not the {words(kind)}: choose another file."
+        )
+    return build(path, parts[kind])
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Make one sentence about this file of whatever goes wrong with it."""
     try:
-        return parts[kind].build()
+        yield
     except CheckpointError as error:
-        raise CheckpointError(f"{name} {error}.") from error
+        raise CheckpointError(f"{path.name} {error}.") from error
+    except MemoryError as error:
+        raise CheckpointError(f"{path.name} does not fit in memory: close other programs.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path.name} can't be read ({error.strerror}): look at its permissions.") from error
+    except Exception as error:  # A damaged file can lead anywhere.
+        raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error

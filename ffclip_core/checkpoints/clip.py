@@ -19,6 +19,9 @@ _OTHERS = {
     1024: "the text encoder of OpenCLIP ViT-H/14 (Stable Diffusion 2's)",
     1280: "the text encoder of OpenCLIP ViT-bigG/14 (SDXL's second)",
 }
+# The first weights of the image tower beside it tell ViT-B/32 from others with a text tower of the same width.
+_PATCHES = ("visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight")
+_PATCHES_OF_32 = (768, 3, 32, 32)
 _NAMES = re.compile(
     r"positional_embedding|token_embedding\.weight|text_projection|ln_final\.(weight|bias)|transformer\.resblocks\..+"
 )
@@ -35,6 +38,9 @@ def read(contents: Contents) -> list[Part]:
         raise CheckpointError(f"is {_OTHERS[width]}: FFCLIP needs that of ViT-B/32, whose codes are 512 wide")
     if "text_projection" not in tensors:
         raise CheckpointError("is a text encoder without its projection: choose the file of the whole CLIP model")
+    patches = next((tensors[key].shape for key in _PATCHES if key in tensors), _PATCHES_OF_32)
+    if patches != _PATCHES_OF_32:
+        raise CheckpointError("is another CLIP than ViT-B/32, whose text encoder FFCLIP's blocks were trained with")
     tensors = {key: tensor for key, tensor in tensors.items() if _NAMES.fullmatch(key)}
     architecture = {
         "embed_dim": dimension(tensors, "text_projection", 1),
@@ -52,7 +58,7 @@ def _tensors(contents: Contents) -> dict[str, Stored]:
     tree = contents.tree
     found: dict[str, Stored] = {}
     if isinstance(tree, Object) and tree.kind.startswith("__torch__"):
-        _walk(tree, "", found)
+        _walk(tree, "", found, set())
         return found
     tree = as_dict(tree) or {}
     found = tensors_under(tree.get("state_dict", tree))
@@ -62,15 +68,16 @@ def _tensors(contents: Contents) -> dict[str, Stored]:
     return _from_transformers(found) if "text_model.final_layer_norm.weight" in found else found
 
 
-def _walk(module: Object, name: str, found: dict[str, Stored], depth: int = 0) -> None:
-    """Collect the tensors of a TorchScript module."""
+def _walk(module: Object, name: str, found: dict[str, Stored], seen: set[int]) -> None:
+    """Collect the tensors of a TorchScript module, of each of its modules once."""
+    seen.add(id(module))
     for key, value in (as_dict(module) or {}).items():
         place = f"{name}{str(key)[:60]}"
         tensor = as_stored(value)
         if tensor is not None:
             found[place] = tensor
-        elif isinstance(value, Object) and depth < 8:
-            _walk(value, f"{place}.", found, depth + 1)
+        elif isinstance(value, Object) and id(value) not in seen:
+            _walk(value, f"{place}.", found, seen)
 
 
 def _from_transformers(tensors: dict[str, Stored]) -> dict[str, Stored]:
@@ -95,7 +102,7 @@ def _from_transformers(tensors: dict[str, Stored]) -> dict[str, Stored]:
             found[simple[key]] = tensor
         elif key == "text_projection.weight" and len(tensor.shape) == 2:
             found["text_projection"] = tensor.mapped(tensor.shape[::-1], lambda value: value.T.contiguous())
-        elif match := re.fullmatch(r"text_model\.encoder\.layers\.(\d+)\.(.+)\.(weight|bias)", key):
+        elif match := re.fullmatch(r"text_model\.encoder\.layers\.(\d{1,4})\.(.+)\.(weight|bias)", key):
             layer, what, kind = match.groups()
             if what in inner:
                 found[f"transformer.resblocks.{layer}.{inner[what]}.{kind}"] = tensor
@@ -111,5 +118,7 @@ def _joined(tensors: dict[str, Stored], query: str) -> Stored:
         key = query.replace("q_proj", f"{letter}_proj")
         dimension(tensors, key, 0)
         parts.append(tensors[key])
+        if (parts[-1].shape, parts[-1].dtype) != (parts[0].shape, parts[0].dtype):
+            raise CheckpointError(f"is damaged: '{key}' does not go with its neighbours; get the file again")
     first = parts[0].shape
     return Stored((3 * first[0], *first[1:]), parts[0].dtype, lambda: torch.cat([part.read() for part in parts]))

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 
-from ..errors import CheckpointError
-from . import read_parts
+from ..errors import CheckpointError, InputError
+from . import build, read_parts
 from .own import save_part
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -25,6 +26,8 @@ def convert(path: str | Path, folder: str | Path, dtype: str = "float16", overwr
     dtype: "float16" or "float32". The header says which file it was (SHA-256) and of which layout. Raises
     CheckpointError for a file that can't be read, and for one to be written that is there already unless `overwrite`.
     """
+    if dtype not in DTYPES:
+        raise InputError(f"The dtype is {' or '.join(DTYPES)}, not '{dtype}'.")
     path, folder = Path(path), Path(folder)
     parts = read_parts(path)
     targets = {kind: folder / f"{path.stem}-{kind}.safetensors" for kind in parts}
@@ -37,13 +40,13 @@ def convert(path: str | Path, folder: str | Path, dtype: str = "float16", overwr
             digest.update(piece)
     folder.mkdir(parents=True, exist_ok=True)
     for kind, part in parts.items():
-        try:
-            network = part.build()
-        except CheckpointError as error:
-            raise CheckpointError(f"{path.name} {error}.") from error
-        new = targets[kind].with_suffix(".partial")
-        save_part(new, network, DTYPES[dtype], {"source_sha256": digest.hexdigest(), "source_layout": part.layout})
-        new.replace(targets[kind])
+        network = build(path, part)
+        about = {"source_sha256": digest.hexdigest(), "source_layout": part.layout}
+        # Under its own name only when it is whole.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".ffclip-") as place:
+            new = Path(place) / targets[kind].name
+            save_part(new, network, DTYPES[dtype], about)
+            new.replace(targets[kind])
     return list(targets.values())
 
 
@@ -57,7 +60,7 @@ def main() -> int:
     for path in arguments.files:
         try:
             written = convert(path, arguments.out or path.parent, arguments.dtype, arguments.overwrite)
-        except (CheckpointError, OSError) as error:
+        except (CheckpointError, InputError, OSError) as error:
             print(error, file=sys.stderr)  # noqa: T201
             return 1
         print(*written, sep="\n")  # noqa: T201

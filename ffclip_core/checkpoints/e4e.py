@@ -12,6 +12,7 @@ from .rosinality import count, dimension, generator, is_generator, tensors_under
 from .stored import Stored
 
 NAME = "e4e"
+_KIND = "Encoder4Editing"
 _CAR_LAYERS = 16  # The published encoder for cars, alone, is for 512 px.
 
 
@@ -42,7 +43,10 @@ def read(contents: Contents) -> list[Part]:
     tensors["latent_avg"] = _latent_avg(latent_avg, layers, latent_dim, options)
     widths, blocks = _body(tensors)
     side = 16 << sum(key.startswith("styles.0.convs.") and key.endswith(".weight") for key in tensors)
-    cars = "cars" in str(options.get("dataset_type", ""))[:40] or layers == _CAR_LAYERS
+    kind, about = options.get("encoder_type", _KIND), options.get("dataset_type")
+    if kind != _KIND and isinstance(kind, str):
+        raise CheckpointError(f"is an encoder of the kind {kind[:40]!r}; FFCLIP takes e4e's, {_KIND!r}")
+    cars = "cars" in about if isinstance(about, str) else layers == _CAR_LAYERS
     architecture = {
         "num_layers": layers,
         "latent_dim": latent_dim,
@@ -76,7 +80,12 @@ def _latent_avg(latent_avg: Stored | None, layers: int, latent_dim: int, options
             return Stored((layers, latent_dim), torch.float32, lambda: torch.zeros(layers, latent_dim))
         raise CheckpointError("lacks 'latent_avg', without which every inversion is wrong: download the file again")
     rows = latent_avg.shape[-2] if len(latent_avg.shape) > 1 else 1
-    if latent_avg.shape[-1:] != (latent_dim,) or 1 < rows < layers or any(n != 1 for n in latent_avg.shape[:-2]):
+    if (
+        latent_avg.shape[-1:] != (latent_dim,)
+        or not rows
+        or 1 < rows < layers
+        or any(n != 1 for n in latent_avg.shape[:-2])
+    ):
         raise CheckpointError(f"is damaged: its latent_avg has the shape {list(latent_avg.shape)}; get the file again")
     shape = (layers, latent_dim)
     return latent_avg.mapped(shape, lambda tensor: tensor.reshape(rows, latent_dim)[:layers].expand(shape).clone())

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import CheckpointError
-from .pickles import read_legacy, read_pickle
+from .pickles import Budget, is_legacy, read_legacy, read_pickle
 from .stored import Storage
 
 _LARGEST_PICKLE = 32 << 20
@@ -62,6 +62,8 @@ def read_file(path: str | Path) -> Contents:
         return _read(path, start)
     except CheckpointError as error:
         raise CheckpointError(f"{path.name} {error}.") from error
+    except Exception as error:  # A damaged file can lead anywhere.
+        raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error
 
 
 def _read(path: Path, start: bytes) -> Contents:
@@ -74,12 +76,12 @@ def _read(path: Path, start: bytes) -> Contents:
         )
     if text.startswith(b"version https://git-lfs"):
         raise CheckpointError("is a git-lfs pointer, not the model: fetch it with 'git lfs pull' or download it")
+    if len(start) > 8 and start[8:9] == b"{" and 8 + int.from_bytes(start[:8], "little") <= path.stat().st_size:
+        return _read_safetensors(path)
     if start.startswith(b"PK\x03\x04"):
         return Contents(path, _read_archive(path))
     if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return Contents(path, _read_bare(path))
-    if len(start) > 8 and start[8:9] == b"{":
-        return _read_safetensors(path)
     raise CheckpointError(f"is no model file, or an incomplete one ({path.stat().st_size:,} bytes): download it again")
 
 
@@ -111,11 +113,9 @@ def _read_safetensors(path: Path) -> Contents:
 def _read_bare(path: Path) -> Any:
     """A file that is a pickle: NVIDIA's, or torch.save's before version 1.6."""
     with path.open("rb") as file:
-        end = path.stat().st_size
-        # torch.save's magic number comes first: protocol, LONG1, ten bytes.
-        legacy = file.read(4)[2:] == b"\x8a\x0a"
-        file.seek(0)
-        return read_legacy(file, path, end) if legacy else read_pickle(file, path)
+        budget = Budget()
+        first = read_pickle(file, path, budget=budget)
+        return read_legacy(file, path, path.stat().st_size, budget) if is_legacy(first) else first
 
 
 def _read_archive(path: Path) -> Any:
@@ -141,7 +141,8 @@ def _read_entries(path: Path, archive: zipfile.ZipFile) -> Any:
     if len(roots) != 1:
         raise CheckpointError("is a zip archive, but no model file: unpack it and choose a model in it")
     root = roots[0]
-    if f"{root}byteorder" in entries and archive.read(f"{root}byteorder") != b"little":
+    order = entries.get(f"{root}byteorder")
+    if order is not None and (_check_plain(order) or order.file_size > 16 or archive.read(order) != b"little"):
         raise CheckpointError("was written on a big-endian machine, which FFCLIP does not read")
     program = entries[f"{root}data.pkl"]
     _check_plain(program)
@@ -159,7 +160,7 @@ def _read_entries(path: Path, archive: zipfile.ZipFile) -> Any:
         return known[key]
 
     with archive.open(program) as file:
-        return read_pickle(file, path, storage)
+        return read_pickle(file, path, storage, _position(path, program))
 
 
 def _check_plain(entry: zipfile.ZipInfo) -> None:

@@ -17,7 +17,7 @@ from .stored import Stored
 
 NAME = "StyleGAN2-ADA (NVIDIA)"
 _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
-_LAYER = re.compile(r"synthesis\.b(\d+)\.(conv0|conv1|torgb)\.(.+)")
+_LAYER = re.compile(r"synthesis\.b(\d{1,5})\.(conv0|conv1|torgb)\.(.+)")
 
 
 def detect(contents: Contents) -> bool:
@@ -28,39 +28,43 @@ def detect(contents: Contents) -> bool:
 def read(contents: Contents) -> list[Part]:
     tensors: dict[str, Stored] = {}
     attributes: dict[str, dict] = {}
-    _walk(contents.tree["G_ema"], "", tensors, attributes)
+    _walk(contents.tree["G_ema"], "", tensors, attributes, set())
     if any(key.startswith("synthesis.L") for key in attributes):
         raise CheckpointError("is a generator of StyleGAN3, which has another architecture: FFCLIP takes StyleGAN2")
-    classes = attributes[""].get("c_dim", 0)
+    plain = [
+        {key: value for key, value in values.items() if type(value) in (int, float, str)}
+        for values in attributes.values()
+    ]
+    classes = plain[0].get("c_dim", 0)
     if classes or any(key.startswith("mapping.embed") for key in tensors):
         raise CheckpointError(
             f"is a generator with {classes or 'several'} classes, but FFCLIP takes one without classes"
         )
-    for values in attributes.values():
-        if values.get("architecture", "skip") != "skip":
-            raise CheckpointError(
-                f"is a generator of the kind {str(values['architecture'])[:20]!r}; FFCLIP takes 'skip'"
-            )
-    clamps = {values["conv_clamp"] for values in attributes.values() if values.get("conv_clamp")}
+    kinds = {str(values.get("architecture", "skip"))[:20] for values in plain} - {"skip"}
+    if kinds:
+        raise CheckpointError(f"is a generator of the kind {min(kinds)!r}; FFCLIP takes 'skip'")
+    clamps = {values["conv_clamp"] for values in plain if isinstance(values.get("conv_clamp"), (int, float))}
     part = generator(_renamed(tensors), tensors.get("mapping.w_avg"), NAME)
     if clamps:
         part.architecture["conv_clamp"] = max(clamps)
     return [part]
 
 
-def _walk(value: object, name: str, tensors: dict[str, Stored], attributes: dict[str, dict], depth: int = 0) -> None:
+def _walk(value: object, name: str, tensors: dict[str, Stored], attributes: dict[str, dict], seen: set[int]) -> None:
     """Collect the tensors of a pickled module and its modules by their names, and the modules' attributes."""
-    if not isinstance(value, Object) or value.kind != _PERSISTENT or depth > 8:
+    # Modules are a tree: one that is met again could be met without end.
+    if not isinstance(value, Object) or value.kind != _PERSISTENT or id(value) in seen:
         raise CheckpointError("is damaged: a module of its generator is none; get the file again")
     meta = value.arguments[0] if value.arguments else None
     state = as_dict((as_dict(meta) or {}).get("state"))
     if state is None:
         raise CheckpointError("is damaged: a module of its generator has no state; get the file again")
+    seen.add(id(value))
     attributes[name] = state
     for kind in ("_parameters", "_buffers"):
         tensors.update({f"{name}.{key}".lstrip("."): tensor for key, tensor in tensors_under(state.get(kind)).items()})
     for key, module in (as_dict(state.get("_modules")) or {}).items():
-        _walk(module, f"{name}.{str(key)[:40]}".lstrip("."), tensors, attributes, depth + 1)
+        _walk(module, f"{name}.{str(key)[:40]}".lstrip("."), tensors, attributes, seen)
 
 
 def _renamed(tensors: dict[str, Stored]) -> dict[str, Stored]:
@@ -77,7 +81,7 @@ def _renamed(tensors: dict[str, Stored]) -> dict[str, Stored]:
             check_filter(tensor, 1.0)
         elif key == "synthesis.b4.const":
             result["input.input"] = tensor.reshaped(1, *tensor.shape)
-        elif match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", key):
+        elif match := re.fullmatch(r"mapping\.fc(\d{1,3})\.(weight|bias)", key):
             result[f"style.{int(match[1]) + 1}.{match[2]}"] = tensor
         elif match := _LAYER.fullmatch(key):
             resolution, layer, what = int(match[1]), match[2], match[3]

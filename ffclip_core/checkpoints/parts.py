@@ -68,7 +68,8 @@ class Part:
             layers = 2 * int(size).bit_length() - 4 if isinstance(size, int) else None
             told = f"{'FFHQ-size ' if size == 1024 else ''}generator, {size} px, {layers} layers"
         elif self.kind == "encoder":
-            height, width = (numbers.get("input_size") or (None, None))[:2]
+            size = numbers.get("input_size")
+            height, width = size if isinstance(size, (list, tuple)) and len(size) == 2 else ("?", "?")
             told = f"encoder of {width}×{height} px, {layers} layers"
         elif self.kind == "modulator":
             told = f"modulation blocks, {layers} layers"

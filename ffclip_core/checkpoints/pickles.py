@@ -9,6 +9,7 @@ large takes no memory.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,9 +20,9 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError
-from .stored import Storage, Stored, of_tensor
+from .stored import Storage, Stored
 
-_MOST_INSTRUCTIONS = 500_000
+_MOST_INSTRUCTIONS = 300_000
 _LONGEST = 64 << 20  # No string, and no frame of a pickle, is longer.
 _LEFT_IN_FILE = 1 << 16  # Byte strings from this size on are not read.
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -76,7 +77,9 @@ _TYPES = ("bool", "bytes", "complex", "float", "int", "list", "long", "object", 
 _STORAGES = {f"torch.{name}Storage": dtype for name, dtype in _DTYPES.items()}
 _FOREIGN = {
     "argparse.Namespace",
+    "collections.Counter",
     "collections.defaultdict",
+    "datetime.datetime",
     "dnnlib.tflib.network.Network",
     "dnnlib.util.EasyDict",
     "numpy.dtype",
@@ -86,15 +89,26 @@ _FOREIGN = {
     "omegaconf.dictconfig.DictConfig",
     "omegaconf.listconfig.ListConfig",
     "omegaconf.nodes.AnyNode",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
+    *(f"{place}.{name}" for place in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath")),
+    "types.SimpleNamespace",
+    *(f"torch.{name}" for name in ("float16", "float32", "float64", "bfloat16", "int64", "uint8")),
     "torch.device",
     "torch.Size",
     "torch_utils.persistence._reconstruct_persistent_obj",
     "typing.Any",
     *(f"{module}.{name}" for module in _BUILTINS for name in _TYPES),
 }
-_NUMPY_KINDS = {f"{kind}{size}" for kind in "fiu" for size in (1, 2, 4, 8)} | {"b1"}
+_NUMPY = {
+    "f8": torch.float64,
+    "f4": torch.float32,
+    "f2": torch.float16,
+    "i8": torch.int64,
+    "i4": torch.int32,
+    "i2": torch.int16,
+    "i1": torch.int8,
+    "u1": torch.uint8,
+    "b1": torch.bool,
+}
 
 
 def as_stored(value: object) -> Stored | None:
@@ -103,14 +117,18 @@ def as_stored(value: object) -> Stored | None:
         return value
     if not (isinstance(value, Object) and value.kind == "numpy.ndarray" and isinstance(value.state, tuple)):
         return None
-    try:
-        _, shape, dtype, fortran, data = value.state
-        kind = np.dtype(_numpy_kind(dtype))
-        data = data.read() if isinstance(data, FileBytes) else data
-        array = np.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C")
-        return of_tensor(torch.from_numpy(np.array(array, kind.newbyteorder("="), order="C")))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError("is damaged: it has a NumPy array that is none") from error
+    if len(value.state) != 5 or not isinstance(value.state[1], tuple):
+        raise CheckpointError("is damaged: it has a NumPy array that is none")
+    _, shape, dtype, fortran, data = value.state
+    kind = _NUMPY.get(_numpy_kind(dtype))
+    if kind is None or not isinstance(data, (bytes, FileBytes)) or any(type(length) is not int for length in shape):
+        raise CheckpointError("is damaged: it has a NumPy array of an unknown kind")
+    steps = [math.prod(shape[:i] if fortran else shape[i + 1 :]) for i in range(len(shape))]
+    if isinstance(data, FileBytes):
+        storage = Storage(data.path, data.position, data.length // kind.itemsize, kind)
+    else:
+        storage = Storage(data, 0, len(data) // kind.itemsize, kind)
+    return storage.tensor(0, shape, tuple(steps))
 
 
 def as_dict(value: object) -> dict | None:
@@ -120,34 +138,42 @@ def as_dict(value: object) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def read_pickle(file: IO[bytes], path: Path, storages: Storages | None = None) -> Any:
+def read_pickle(
+    file: IO[bytes],
+    path: Path,
+    storages: Storages | None = None,
+    base: int | None = 0,
+    budget: Budget | None = None,
+) -> Any:
     """The pickle that begins at the file's position; storages gives the storages that it names.
 
-    Raises CheckpointError for a name that is not allowed and for whatever else is wrong.
+    base: where in the file at `path` this file's bytes begin, None if they don't stand there as they are. Raises
+    CheckpointError for a name that is not allowed and for whatever else is wrong.
     """
     try:
-        return _Reader(_Bounded(file), path, storages).load()
+        return _Reader(_Bounded(file), path, storages, base, budget or Budget()).load()
     except CheckpointError:
         raise
     except Exception as error:  # A damaged file can make anything of the machine.
         raise CheckpointError("is damaged or incomplete (its pickle can't be read): download it again") from error
 
 
-def read_legacy(file: IO[bytes], path: Path, end: int, inline: bytes | None = None) -> Any:
+def read_legacy(file: IO[bytes], path: Path, end: int, budget: Budget, inline: bytes | None = None) -> Any:
     """What torch.save wrote before version 1.6: pickles one after the other, then storages, all before byte `end`.
 
-    inline: all of it, where it is a byte string and no file.
+    The first pickle, a magic number, has been read. inline: all of it, where it is a byte string and no file.
     """
-    if read_pickle(file, path) != _MAGIC or read_pickle(file, path) != _PROTOCOL:
+    base = 0 if inline is None else None
+    if read_pickle(file, path, base=base, budget=budget) != _PROTOCOL:
         raise CheckpointError("is damaged or incomplete (it is no file of torch.save): download it again")
-    read_pickle(file, path)  # Byte order and the sizes of integers.
+    read_pickle(file, path, base=base, budget=budget)  # Byte order and the sizes of integers.
     known: dict[str, Storage] = {}
 
     def storage(key: str, count: int, dtype: torch.dtype) -> Storage:
         return known.setdefault(key, Storage(path if inline is None else inline, -1, count, dtype))
 
-    result = read_pickle(file, path, storage)
-    keys = read_pickle(file, path)
+    result = read_pickle(file, path, storage, base, budget)
+    keys = read_pickle(file, path, base=base, budget=budget)
     if not isinstance(keys, list) or any(type(key) is not str for key in keys) or set(keys) != known.keys():
         raise CheckpointError("is damaged: its storages are not those that it describes")
     for key in keys:
@@ -158,6 +184,24 @@ def read_legacy(file: IO[bytes], path: Path, end: int, inline: bytes | None = No
             raise CheckpointError("is incomplete: it ends before its numbers do; download it again")
         file.seek(found.position + count * found.dtype.itemsize)
     return result
+
+
+def is_legacy(first: object) -> bool:
+    """Whether the first pickle of a file says that torch.save wrote it before version 1.6."""
+    return type(first) is int and first == _MAGIC
+
+
+class Budget:
+    """How much work a file may still ask for, over all pickles in it."""
+
+    def __init__(self, left: int = _MOST_INSTRUCTIONS) -> None:
+        self.left = left
+        self.nested = 0
+
+    def charge(self, work: int = 1) -> None:
+        self.left -= work
+        if self.left < 0:
+            raise CheckpointError(f"is no model file: its pickle has more than {_MOST_INSTRUCTIONS:,} instructions")
 
 
 Storages = Callable[[str, int, torch.dtype], Storage]
@@ -184,14 +228,12 @@ class _Bounded:
 
 
 class _Instructions(dict):
-    """The machine's instructions; looking them up counts them."""
+    """The machine's instructions; looking one up charges the budget."""
 
-    left = _MOST_INSTRUCTIONS
+    budget: Budget
 
     def __getitem__(self, code: int) -> Callable[[Any], None]:
-        self.left -= 1
-        if self.left < 0:
-            raise CheckpointError(f"is no model file: its pickle has more than {_MOST_INSTRUCTIONS:,} instructions")
+        self.budget.charge()
         return super().__getitem__(code)
 
 
@@ -201,10 +243,11 @@ _Unpickler: Any = pickle._Unpickler  # pyright: ignore[reportAttributeAccessIssu
 class _Reader(_Unpickler):
     """Python's own unpickler with every instruction replaced that could reach an object's methods."""
 
-    def __init__(self, file: _Bounded, path: Path, storages: Storages | None) -> None:
+    def __init__(self, file: _Bounded, path: Path, storages: Storages | None, base: int | None, budget: Budget) -> None:
         super().__init__(file)
-        self.source, self.path, self.storages = file.file, path, storages
+        self.source, self.path, self.storages, self.base, self.budget = file.file, path, storages, base, budget
         self.dispatch = _Instructions(self.dispatch)
+        self.dispatch.budget = budget
         replaced = {
             "REDUCE": self._reduce,
             "NEWOBJ": self._new,
@@ -254,6 +297,8 @@ class _Reader(_Unpickler):
         name = self.stack[-1]
         if not isinstance(name, _Name) or type(arguments) is not tuple:
             self._refuse()
+        # What is copied is paid for.
+        self.budget.charge(sum(len(item) for item in arguments if isinstance(item, (list, tuple, str, bytes))) // 8)
         self.stack[-1] = name.function(*arguments) if name.function else Object(name.name, arguments)
 
     def _new(self) -> None:
@@ -315,21 +360,31 @@ class _Reader(_Unpickler):
 
     def _bytes(self, width: int) -> None:
         length = int.from_bytes(self.read(width), "little")
-        if length < _LEFT_IN_FILE or self._unframer.current_frame:
+        if length < _LEFT_IN_FILE or self.base is None or self._unframer.current_frame:
             self.append(self.read(length))
             return
         position = self.source.tell()
         if self.source.seek(0, io.SEEK_END) < position + length:
             raise CheckpointError("is incomplete: it ends within its numbers; download it again")
         self.source.seek(position + length)
-        self.append(FileBytes(self.path, position, length))
+        self.append(FileBytes(self.path, self.base + position, length))
 
-    def _storage_in_bytes(self, data: bytes | FileBytes) -> Any:
-        if isinstance(data, FileBytes):
-            with data.path.open("rb") as file:
-                file.seek(data.position)
-                return read_legacy(file, data.path, data.position + data.length)
-        return read_legacy(io.BytesIO(data), self.path, len(data), data)
+    def _storage_in_bytes(self, data: Any) -> Any:
+        if self.budget.nested or not isinstance(data, (bytes, FileBytes)):
+            self._refuse()
+        if isinstance(data, bytes):
+            return self._legacy(io.BytesIO(data), len(data), data)
+        with data.path.open("rb") as file:
+            file.seek(data.position)
+            return self._legacy(file, data.position + data.length, None)
+
+    def _legacy(self, file: IO[bytes], end: int, inline: bytes | None) -> Any:
+        self.budget.nested += 1
+        if not is_legacy(read_pickle(file, self.path, base=None, budget=self.budget)):
+            self._refuse()
+        result = read_legacy(file, self.path, end, self.budget, inline)
+        self.budget.nested -= 1
+        return result
 
     def _refuse(self) -> NoReturn:
         raise CheckpointError("is damaged, or an attack: its pickle uses an instruction that no model file needs")
@@ -346,10 +401,6 @@ def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_rest:
     if not isinstance(storage, Storage):
         raise CheckpointError("is damaged: it has a tensor without numbers")
     return storage.tensor(offset, tuple(shape), tuple(strides))
-
-
-def _rebuild_parameter(tensor: Any, *_rest: Any) -> Any:
-    return tensor
 
 
 def _dictionary(items: Any = ()) -> dict:
@@ -372,12 +423,12 @@ def _latin1(text: Any, encoding: Any = "latin1") -> bytes:
 
 
 def _numpy_kind(dtype: Any) -> str:
-    """NumPy's name of a plain dtype."""
-    name = dtype.arguments[0] if isinstance(dtype, Object) and dtype.kind == "numpy.dtype" else None
-    if name not in _NUMPY_KINDS:
+    """NumPy's name of a plain little-endian dtype."""
+    name = dtype.arguments[0] if isinstance(dtype, Object) and dtype.kind == "numpy.dtype" and dtype.arguments else None
+    order = dtype.state[1] if name is not None and isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "<"
+    if not isinstance(name, str) or name not in _NUMPY or order not in ("<", "|", "="):
         raise CheckpointError("is damaged: it has a NumPy array of an unknown kind")
-    order = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "="
-    return (order if order in ("<", ">", "=", "|") else "=") + name
+    return name
 
 
 def _empty_array(*_arguments: Any) -> Object:
@@ -388,6 +439,15 @@ def _numpy_scalar(dtype: Any, data: Any = b"") -> Any:
     return np.frombuffer(data, np.dtype(_numpy_kind(dtype)))[0].item()
 
 
+def _array_in_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C") -> Object:
+    """How protocol 5 stores an array."""
+    return Object("numpy.ndarray", state=(1, shape, dtype, order == "F", data))
+
+
+def _first(value: Any, *_rest: Any) -> Any:
+    return value
+
+
 def _list_of(items: Any) -> list:
     return list(items) if type(items) in (tuple, list) else []
 
@@ -395,12 +455,14 @@ def _list_of(items: Any) -> list:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
-    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter": _first,
     "collections.OrderedDict": _dictionary,
     "_codecs.encode": _latin1,
     **{f"{module}.set": _set_of for module in _BUILTINS},
     **{f"{module}.dict": _dictionary for module in _BUILTINS},
     **{f"numpy.{core}.multiarray._reconstruct": _empty_array for core in ("core", "_core")},
     **{f"numpy.{core}.multiarray.scalar": _numpy_scalar for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric._frombuffer": _array_in_buffer for core in ("core", "_core")},
+    "torch.jit._pickle.restore_type_tag": _first,
     **{f"torch.jit._pickle.build_{kind}list": _list_of for kind in ("int", "double", "bool", "tensor")},
 }

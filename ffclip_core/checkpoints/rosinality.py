@@ -19,6 +19,7 @@ from .stored import Stored
 NAME = "StyleGAN2 (rosinality's layout)"
 _MARKS = ("input.input", "conv1.conv.weight", "to_rgb1.conv.weight")
 _SAMPLES = 20_000
+_MOST_BLOCKS = 12
 
 
 def detect(contents: Contents) -> bool:
@@ -63,7 +64,7 @@ def generator(tensors: dict[str, Stored], latent_avg: Stored | None, layout: str
     for key in kernels:
         check_filter(tensors[key], 4.0)
     kept = {key: value for key, value in tensors.items() if key not in kernels}
-    blocks = count(kept, "to_rgbs.{}.conv.weight")
+    blocks = min(count(kept, "to_rgbs.{}.conv.weight"), _MOST_BLOCKS)
     channels = {"4": dimension(kept, "conv1.conv.weight", 1)}
     for i in range(blocks):
         channels[str(8 << i)] = dimension(kept, f"convs.{2 * i}.conv.weight", 1)
@@ -85,9 +86,14 @@ def generator(tensors: dict[str, Stored], latent_avg: Stored | None, layout: str
 
 def mean_code(latent_avg: Stored, latent_dim: int) -> Stored:
     """latent_avg as a generator needs it, [D], from [D], [1, D] or one row for each layer."""
-    if latent_avg.shape[-1:] != (latent_dim,):
+    if latent_avg.shape[-1:] != (latent_dim,) or 0 in latent_avg.shape:
         raise CheckpointError(f"is damaged: its latent_avg has the shape {list(latent_avg.shape)}; get the file again")
-    return latent_avg.mapped((latent_dim,), lambda tensor: tensor.float().reshape(-1, latent_dim).mean(0))
+
+    def mean(tensor: torch.Tensor) -> torch.Tensor:
+        rows = tensor.float().reshape(-1, latent_dim)
+        return rows[0].clone() if (rows == rows[0]).all() else rows.mean(0)
+
+    return latent_avg.mapped((latent_dim,), mean)
 
 
 def check_filter(kernel: Stored, gain: float) -> None:

@@ -29,12 +29,9 @@ class Stored:
         return Stored(shape, self.dtype, lambda: function(self.read()))
 
     def reshaped(self, *shape: int) -> Stored:
+        if math.prod(shape) != math.prod(self.shape):
+            raise CheckpointError(f"is damaged: a tensor has the shape {list(self.shape)}; get the file again")
         return self.mapped(shape, lambda tensor: tensor.reshape(shape))
-
-
-def of_tensor(tensor: Tensor) -> Stored:
-    """A tensor that is in memory already."""
-    return Stored(tuple(tensor.shape), tensor.dtype, tensor.clone)
 
 
 @dataclass
@@ -55,7 +52,7 @@ class Storage:
         size = math.prod(shape)
         span = 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True)) if size else 0
         # Strides of zero repeat numbers, which a small file could ask for without end.
-        if offset + span > self.count or size > max(self.count, 1_000_000):
+        if offset + span > self.count or size > max(self.count, 65_536):
             raise CheckpointError(f"is damaged: it has a tensor of {size} numbers where {self.count} are stored")
 
         def read() -> Tensor:

@@ -13,8 +13,8 @@ from .stored import Stored
 
 NAME = "StyleGAN2 (NVIDIA, TensorFlow)"
 _NETWORK = "dnnlib.tflib.network.Network"
-_DENSE = re.compile(r"Dense(\d+)/(weight|bias)")
-_LAYER = re.compile(r"(\d+)x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|mod_weight|mod_bias|bias|noise_strength)")
+_DENSE = re.compile(r"Dense(\d{1,3})/(weight|bias)")
+_LAYER = re.compile(r"(\d{1,5})x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|mod_weight|mod_bias|bias|noise_strength)")
 
 
 def detect(contents: Contents) -> bool:
@@ -27,20 +27,28 @@ def detect(contents: Contents) -> bool:
 
 
 def read(contents: Contents) -> list[Part]:
-    variables = _variables(contents.tree[2])
+    variables = _variables(contents.tree[2], set())
+    for mark, what in (("LabelConcat", "with classes"), ("StyleMod", "of StyleGAN1"), ("Skip", "of the kind 'resnet'")):
+        if any(f"/{mark}" in name or name.startswith(mark) for name in variables):
+            raise CheckpointError(
+                f"is a generator {what}, but FFCLIP takes StyleGAN2's of the kind 'skip' without classes"
+            )
     latent_avg = variables.pop("dlatent_avg", None)
     tensors = {}
     for name, value in variables.items():
         place, tensor = _renamed(name, value)
+        if place in tensors:
+            raise CheckpointError(f"is damaged: it has the variable {name[:60]!r} twice; get the file again")
         if place:
             tensors[place] = tensor
     return [generator(tensors, latent_avg, NAME)]
 
 
-def _variables(network: Object, depth: int = 0) -> dict[str, Stored]:
+def _variables(network: Object, seen: set[int]) -> dict[str, Stored]:
     """The variables of a network and of its components, without the components' names."""
-    if depth > 4:
+    if id(network) in seen:
         raise CheckpointError("is damaged: its networks lie within each other; get the file again")
+    seen.add(id(network))
     state = as_dict(network) or {}
     found = {}
     pairs = state.get("variables")
@@ -51,7 +59,7 @@ def _variables(network: Object, depth: int = 0) -> dict[str, Stored]:
                 found[pair[0]] = tensor
     for component in (as_dict(state.get("components")) or {}).values():
         if isinstance(component, Object):
-            found |= _variables(component, depth + 1)
+            found |= _variables(component, seen)
     return found
 
 
@@ -64,13 +72,15 @@ def _renamed(name: str, tensor: Stored) -> tuple[str | None, Stored]:
         return f"style.{int(match[1]) + 1}.{match[2]}", tensor
     if name == "4x4/Const/const":
         return "input.input", tensor
-    if match := re.fullmatch(r"noise(\d+)", name):
+    if match := re.fullmatch(r"noise(\d{1,3})", name):
         return f"noises.noise_{match[1]}", tensor
     match = _LAYER.fullmatch(name)
     if match is None:
         return None, tensor
     resolution, layer, what = int(match[1]), match[2], match[3]
     block = resolution.bit_length() - 4
+    if resolution != 8 << block if block >= 0 else resolution != 4:
+        raise CheckpointError(f"is damaged: its generator has a block of {resolution} px; get the file again")
     if layer == "ToRGB":
         place = "to_rgb1" if block < 0 else f"to_rgbs.{block}"
     else:

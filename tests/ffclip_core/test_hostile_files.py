@@ -63,7 +63,7 @@ for name, content in files:
             watching = False
     took = time.perf_counter() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    if took > 20: print("SLOW", name, took)
+    if took > 60: print("SLOW", name, took)
     if grown > 300_000: print("MEMORY", name, grown)
 print("files", len(files))
 """
