@@ -5,7 +5,7 @@ python -m ffclip.ffclip_core.training.draw_dataset DATA [--count 60000]
 DATA gets four files of `count` rows: sources.npy and targets.npy (uint8 [N, 64, 64, 3]), facts.json (what was changed)
 and labels.npz (source_labels and target_labels, int8 [N, attributes], -1 where there is none; source_parameters and
 target_parameters, float32 [N, P], of avatars.parameters; face_boxes float32 [N, 4], left, top, right, bottom as
-fractions). All cores draw; pictures that are there already are not drawn again.
+fractions). Row i is the avatar of seed i. All cores draw; pictures that are there already are not drawn again.
 """
 
 from __future__ import annotations

@@ -5,12 +5,15 @@ python -m ffclip.ffclip_core.training.evaluate JUDGE_RUN/judge.pt [--models FOLD
 Success: the judge reads all of the prompt's facts from the edited picture; asked of avatars that can show them and do
 not yet. Kept: the share of other attributes that the judge reads from the edited picture as from the inversion; an
 attribute counts if it is to be seen in the source and, unchanged, in the drawn target. All kept: none of them changed.
-Inverted target: the success of the drawn target's inversion, of at most 32 avatars; what an edit can lose elsewhere.
+Target and inverted target: how often the judge reads the facts from the drawn target itself, and from its inversion, of
+at most 32 avatars: what judge, encoder and generator lose without any edit. (Targets vary where edits are plain.)
+Rows: one random fact after the other on the same pictures; all right: every attribute is read as it should be.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,8 +26,8 @@ from .. import EMBEDDED, Editor
 from ..editing import apply_edit
 from . import loop
 from .avatars import ATTRIBUTES, Fact, applicable, draw, is_held_out, sample
-from .captions import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
-from .draw_dataset import SIZE, TEST_SEEDS, label_row
+from .captions import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS, caption
+from .draw_dataset import SIZE, TEST_SEEDS, label_row, random_edit
 from .judge import Judge, load_judge
 from .train_encoder import encode_all
 from .train_generator import sheet
@@ -32,6 +35,7 @@ from .train_generator import sheet
 _NAMES = list(ATTRIBUTES)
 _CHUNK = 32
 _TARGETS = 32
+_IN_ROWS = 128
 
 
 class Evaluation:
@@ -54,16 +58,16 @@ class Evaluation:
         pieces = [torch.stack([o.argmax(1) for o in self.judge(p).values()], 1) for p in x.clamp(-1, 1).split(_CHUNK)]
         return torch.cat(pieces).numpy()
 
-    def edit(self, rows: Sequence[int], prompt: str, strength: float = 1.0) -> Tensor:
+    def edit(self, rows: Sequence[int], prompt: str) -> Tensor:
         e = self.editor.text_encoder.encode([prompt])
         pieces = []
         for w in self.w[list(rows)].split(_CHUNK):
             delta = self.editor.modulator(w, e.expand(len(w), -1))
-            pieces.append(self.editor.generator(apply_edit(w, delta, strength)))
+            pieces.append(self.editor.generator(apply_edit(w, delta)))
         return torch.cat(pieces)
 
     def score(self, prompt: str, facts: tuple[Fact, ...], number: int, most: int) -> dict[str, float]:
-        """Success, kept, all kept, inverted target and n of a prompt on at most `most` avatars; number varies which."""
+        """What the table tells of one prompt, on at most `most` avatars; number varies which."""
         able = [i for i, a in enumerate(self.avatars) if applicable(a, facts) and not set(facts) <= a.facts()]
         able = list(np.random.default_rng(number).permutation(able)[:most])
         wanted = [(_NAMES.index(attribute), ATTRIBUTES[attribute].index(value)) for attribute, value in facts]
@@ -80,9 +84,29 @@ class Evaluation:
             "success": _reads(after, wanted),
             "kept": float((same & other).sum() / other.sum()),
             "all kept": float(same.all(1).mean()),
+            "target": _reads(self.judged(loop.to_network(drawn)), wanted),
             "inverted target": _reads(best, wanted),
             "n": len(able),
         }
+
+    def rows(self, count: int, length: int) -> list[tuple[float, float]]:
+        """Success and all right after each edit of rows of `length` edits on the first `count` avatars."""
+        people, w, found = self.avatars[:count], self.w[:count], []
+        stream = random.Random(0)
+        for _ in range(length):
+            facts = []
+            for i, person in enumerate(people):
+                while len(chosen := random_edit(person, stream)) > 1:
+                    pass
+                facts.append(chosen)
+                people[i] = person.edit_plainly(chosen)
+            e = self.editor.text_encoder.encode([caption(chosen, stream) for chosen in facts])
+            w = apply_edit(w, self.editor.modulator(w, e))
+            read, labels = self.judged(self.synthesize(w)), np.array([label_row(person) for person in people])
+            told = [_NAMES.index(chosen[0][0]) for chosen in facts]
+            right = (read == labels) | (labels < 0)
+            found.append((float(right[np.arange(len(told)), told].mean()), float(right.all(1).mean())))
+        return found
 
 
 def _reads(read: np.ndarray, wanted: list[tuple[int, int]]) -> float:
@@ -99,7 +123,10 @@ def _percent(value: float) -> str:
 
 
 def _scores(name: str, scores: list[dict[str, float]]) -> list[str]:
-    means = [np.mean([score[key] for score in scores]) for key in ("success", "kept", "all kept", "inverted target")]
+    means = [
+        np.mean([score[key] for score in scores])
+        for key in ("success", "kept", "all kept", "target", "inverted target")
+    ]
     return [name, *(_percent(float(mean)) for mean in means), f"{sum(int(score['n']) for score in scores):,}"]
 
 
@@ -151,9 +178,12 @@ def report(evaluation: Evaluation, most: int) -> str:
         groups[f"single: {title}"] = [s for (group, _, facts), s in done if group == "single" and facts == (fact,)]
     for group in ("pair", "pair, unseen", "paraphrase", "paraphrase, new word"):
         groups[group] = [s for (of, _, _), s in done if of == group]
-    head = ("success", "kept", "all kept", "inverted target", "n")
+    head = ("success", "kept", "all kept", "target", "inverted target", "n")
     lines += ["## Edits", "", "Means over prompts.", ""]
     lines += _table(("prompts", *head), [_scores(name, chosen) for name, chosen in groups.items()])
+    lines += ["## Rows of edits", "", f"On {_IN_ROWS} avatars.", ""]
+    rows = [[i, *map(_percent, both)] for i, both in enumerate(e.rows(_IN_ROWS, 8), start=1)]
+    lines += _table(("edit", "success", "all right"), rows)
     lines += ["## Every prompt", ""]
     rows = [[group, *_scores(prompt, [score])] for (group, prompt, _), score in done]
     return "\n".join([*lines, *_table(("kind", "prompt", *head), rows)])

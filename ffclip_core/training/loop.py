@@ -112,6 +112,9 @@ def fit(
     model.train()
     saved = time.monotonic()
     means: dict[str, float] = {}
+    counted = 0
+    if not rank:
+        _forget(run.folder / "log.csv", start)
     bar = tqdm(range(start, run.steps), initial=start, total=run.steps, disable=rank > 0, mininterval=5)
     for step in bar:
         warm = min(1.0, (step + 1) / 100)
@@ -132,12 +135,13 @@ def fit(
                 mean.lerp_(value, 1 - decay) if value.is_floating_point() else mean.copy_(value)
         if rank:
             continue
+        counted += 1
         for name, part in parts.items():
-            means[name] = means.get(name, 0.0) + part.item() / 50
+            means[name] = means.get(name, 0.0) * (1 - 1 / counted) + part.item() / counted
         if (step + 1) % 50 == 0:
             _log(run.folder / "log.csv", step + 1, means)
             bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()}, refresh=False)
-            means = {}
+            means, counted = {}, 0
         if sheet and (step + 1) % sheet_every == 0:
             sheet(average.eval(), run.folder)
         if time.monotonic() - saved > 120 or step + 1 == run.steps:
@@ -156,6 +160,13 @@ def _average_gradients(parameters: list[nn.Parameter], workers: int) -> None:
     dist.all_reduce(flat)
     for parameter, piece in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
         parameter.grad = (piece / workers).view_as(parameter)
+
+
+def _forget(path: Path, step: int) -> None:
+    """Take away the log's rows of steps after this one, which a resumed run takes again."""
+    if path.exists():
+        head, *rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([head, *(row for row in rows if int(row.split(",")[0]) <= step)]))
 
 
 def _log(path: Path, step: int, means: dict[str, float]) -> None:

@@ -100,11 +100,12 @@ def begin(model: Modulator) -> None:
 
 
 @torch.no_grad()
-def _codes(encoder: Encoder, run: loop.Run, rank: int, pictures: np.ndarray) -> np.ndarray:
-    """Codes of the pictures, float16 [N, L, D], computed once by all processes together."""
+def _inversions(encoder: Encoder, run: loop.Run, rank: int, pictures: np.ndarray) -> np.ndarray:
+    """Codes of the pictures, float16 [N, L, D], computed once for an encoder, by all processes together."""
     path = run.folder / "codes.npy"
     done = path.with_suffix(".done")
-    if not done.exists():
+    mark = str(sum(float(weight.double().abs().sum()) for weight in encoder.parameters()))
+    if not done.exists() or done.read_text() != mark:
         if rank == 0:
             shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
             np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
@@ -116,7 +117,7 @@ def _codes(encoder: Encoder, run: loop.Run, rank: int, pictures: np.ndarray) -> 
         codes.flush()
         if run.workers > 1:
             dist.barrier()
-        done.touch()
+        done.write_text(mark)
     return np.load(path, mmap_mode="r")
 
 
@@ -154,7 +155,7 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, encoder_run: Path, cl
     generator = load_generator(generator_run / "generator.safetensors")
     encoder = load_encoder(encoder_run / "encoder.safetensors").to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     pictures = data.pictures[0]
-    inverted = _codes(encoder, run, rank, pictures)
+    inverted = _inversions(encoder, run, rank, pictures)
     codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers)
     metric = style_metric(generator, codes, codes.w(torch.from_numpy(data.parameters[0, :10_000])))
     model = Modulator(generator.num_layers, generator.latent_dim, family=FAMILY)

@@ -66,6 +66,11 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     command(tmp_path, "draw_dataset", tmp_path / "data", "--count", 20)
-    for total in (50, 100):
+    for total in (70, 150):
         command(tmp_path, "judge", tmp_path / "data", tmp_path / "run", "--steps", total, "--batch", 2, "--workers", 1)
-    assert steps(tmp_path / "run") == [50, 100]
+    assert steps(tmp_path / "run") == [50, 100, 150]
+    # A run that was cut off after its last checkpoint takes those steps again.
+    log = tmp_path / "run" / "log.csv"
+    log.write_text(log.read_text() + "200,1.0\n")
+    command(tmp_path, "judge", tmp_path / "data", tmp_path / "run", "--steps", 150, "--batch", 2, "--workers", 1)
+    assert steps(tmp_path / "run") == [50, 100, 150]
