@@ -1,6 +1,6 @@
 """The judge: a small classifier of the drawn attributes that measures edits. It enters no loss.
 
-python -m ffclip.ffclip_core.training.judge DATA RUN trains it (about five minutes on two CPU cores).
+python -m ffclip.ffclip_core.training.judge DATA RUN trains it (six minutes on one CPU core).
 """
 
 from __future__ import annotations
