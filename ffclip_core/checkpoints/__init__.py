@@ -29,22 +29,22 @@ LAYOUTS = (own, e4e, ffclip_release, nvidia, tensorflow, rosinality, clip)
 
 
 def load_generator(path: str | Path) -> Generator:
-    """Read a StyleGAN2 generator: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    """Read a StyleGAN2 generator for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
     return cast(Generator, _load(path, "generator"))
 
 
 def load_encoder(path: str | Path) -> Encoder:
-    """Read an e4e encoder: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    """Read an e4e encoder for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
     return cast(Encoder, _load(path, "encoder"))
 
 
 def load_modulator(path: str | Path) -> Modulator:
-    """Read semantic modulation blocks: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    """Read semantic modulation blocks for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
     return cast(Modulator, _load(path, "modulator"))
 
 
 def load_text_encoder(path: str | Path) -> TextEncoder:
-    """Read a CLIP text tower: eval(), float32, on the CPU. Raises CheckpointError if the file holds none."""
+    """Read a CLIP text tower for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
     return cast(TextEncoder, _load(path, "text_encoder"))
 
 

@@ -40,7 +40,7 @@ class Part:
     family: str | None = None
 
     def build(self) -> Network:
-        """The network: eval(), float32, on the CPU. Raises CheckpointError (half a sentence about the file)."""
+        """The network for use, in float32 on the CPU. Raises CheckpointError (half a sentence about the file)."""
         network = self._empty()
         expected = network.state_dict()
         problem = _mismatch(expected, self.tensors)

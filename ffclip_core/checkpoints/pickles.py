@@ -46,11 +46,6 @@ class FileBytes:
     position: int
     length: int
 
-    def read(self) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(self.position)
-            return file.read(self.length)
-
 
 @dataclass(frozen=True)
 class _Name:

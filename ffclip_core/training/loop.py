@@ -88,7 +88,7 @@ def fit(
     sheet: Callable[[Network, Path], None] | None = None,
     sheet_every: int = 500,
 ) -> Network:
-    """Minimise the sum of losses(step, rng) with Adam and a cosine schedule; returns the (averaged) model, eval().
+    """Minimise the sum of losses(step, rng) with Adam and a cosine schedule; returns the (averaged) model for use.
 
     ema is the decay of the weights' running mean that is returned (0: the weights themselves); clip the largest
     gradient norm; rates maps a part of parameters' names to a factor of their learning rate; sheet draws a

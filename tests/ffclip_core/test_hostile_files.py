@@ -78,7 +78,6 @@ def test_the_corpus(tmp_path: Path) -> None:
     )  # fmt: skip
     *complaints, last = done.stdout.splitlines() or [""]
     assert done.returncode == 0, done.stderr[-2000:]
-    # A text encoder's file is a good one for its loader, and so on: only whole files of a layout load.
     assert complaints == []
     assert int(last.removeprefix("files ")) > 60
     assert [path.name for path in tmp_path.iterdir() if "ran" in path.name] == []
