@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,10 +12,12 @@ from torch import Tensor
 from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
 from .editing import apply_edit, check_family, combine
 from .encoder import Encoder
-from .generator import Generator
+from .generator import GROUP, Generator
 from .modulation import Modulator
 from .pictures import prepare, to_images
-from .text_encoder import TextEncoder
+
+if TYPE_CHECKING:
+    from .text_encoder import TextEncoder
 
 EMBEDDED = Path(__file__).parent.parent / "models" / "avatars"
 """The folder of the embedded model family."""
@@ -51,7 +54,6 @@ class Editor:
         x = prepare(images, self.encoder.input_size, fit)
         return self.encoder(x.to(self.encoder.latent_avg))
 
-    @torch.inference_mode()
     def edit(
         self,
         w: Tensor,
@@ -67,8 +69,28 @@ class Editor:
         strength 0 is the inversion, 1 the method; gates (ffclip_core.editing.layer_gates) choose layers; batching is
         "pair" or "grid" (ffclip_core.editing.combine). Raises InputError for what does not go together.
         """
-        w, e, _ = combine(w, self.text_encoder.encode(prompts).to(w.device), batching)
-        return self.synthesize(apply_edit(w, self.modulator(w, e), strength, gates), noise, seed)
+        return torch.cat(list(self.stream(w, prompts, strength, gates, batching, noise, seed)))
+
+    def stream(
+        self,
+        w: Tensor,
+        prompts: str | Sequence[str],
+        strength: float = 1.0,
+        gates: Tensor | None = None,
+        batching: str = "pair",
+        noise: str = "const",
+        seed: int = 0,
+    ) -> Iterator[Tensor]:
+        """What edit() gives, a few pictures [B, H, W, 3] at a time, each as soon as it is drawn: for many prompts or
+        frames, whose pictures need not be held together. Raises as edit() does, when the first are asked for."""
+        with torch.inference_mode():
+            w, e, _ = combine(w, self.text_encoder.encode(prompts).to(w.device), batching)
+        for start in range(0, len(w), GROUP):
+            piece = slice(start, start + GROUP)
+            with torch.inference_mode():
+                edited = apply_edit(w[piece], self.modulator(w[piece], e[piece]), strength, gates)
+                pictures = self.synthesize(edited, noise, seed + start)
+            yield pictures
 
     @torch.inference_mode()
     def synthesize(self, w: Tensor, noise: str = "const", seed: int = 0) -> Tensor:

@@ -8,17 +8,26 @@ Parameters carry the names of the common PyTorch layout (g_ema of stylegan2-*.pt
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..cuda_ops import fused_leaky_relu, upfirdn2d
+from ..cuda_ops import StyleTable, epilogue, fir_epilogue, fused_leaky_relu, rgb_skip, styles
+from ..cuda_ops.graphs import Graphs
 from .errors import InputError
+from .kept_features import KeptFeatures
+from .strips import draw_block
 
 NOISE_MODES = ("const", "random", "none")
+HALF_CLAMP = 256.0
+STRIPS_FROM, BFLOAT16_FROM = 128, 32
+"""px: smaller layers stay in the cache as they are, and stay exact."""
+GROUP = 4
+"""Pictures whose small layers are drawn together: memory stays flat for any batch."""
+Modulation = tuple[Tensor, Tensor | None]
 
 
 class EqualLinear(nn.Module):
@@ -59,7 +68,8 @@ class Blur(nn.Module):
 class ModulatedConv2d(nn.Module):
     """Convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
 
-    Scaling the activations before and after one shared convolution equals scaling the weights per picture.
+    Scaling the activations before and after one shared convolution equals scaling the weights per picture. How styles
+    and demodulations follow from w: see cuda_ops.styles.
     """
 
     def __init__(
@@ -79,24 +89,14 @@ class ModulatedConv2d(nn.Module):
         if up:
             self.blur = Blur()
 
-    def convolve(self, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor | None]:
-        """x [B, C, H, W], w [B, latent_dim] → the convolution and the demodulation [B, C', 1, 1] to multiply it by."""
-        weight = self.weight[0] * self.scale
-        style = self.modulation(w)
-        x = x * style[:, :, None, None]
+    def convolve(self, x: Tensor, style: Tensor) -> Tensor:
+        """x [B, C, H, W], style [B, C] → what is still to be demodulated; after a transposed convolution, also to be
+        filtered: [B, C', 2H + 1, 2W + 1]."""
+        weight = self.weight[0]
+        x = x.to(weight.dtype) * style.to(weight.dtype)[:, :, None, None]
         if self.up:
-            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-            x = upfirdn2d(x, self.blur.kernel, pad=(1, 1))
-        else:
-            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-        if not self.demodulate:
-            return x, None
-        energy = style.square() @ weight.square().sum((2, 3)).T
-        return x, torch.rsqrt(energy + 1e-8)[:, :, None, None]
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x, demodulation = self.convolve(x, w)
-        return x if demodulation is None else x * demodulation
+            return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
 
 
 class NoiseInjection(nn.Module):
@@ -127,12 +127,16 @@ class StyledConv(nn.Module):
         self.noise = NoiseInjection()
         self.activate = Activate(out_channels)
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        x, demodulation = self.conv.convolve(x, w)
-        bias = self.activate.bias[:, None, None]
-        if noise is not None:
-            bias = bias + self.noise.weight * noise
-        return _clamped(fused_leaky_relu(x, bias, demodulation), self.clamp)
+    def forward(self, x: Tensor, modulation: Modulation, noise: Tensor | None) -> Tensor:
+        style, demodulation = modulation
+        x = self.conv.convolve(x, style)
+        finish = fir_epilogue if self.conv.up else epilogue
+        return finish(x, self.activate.bias, demodulation, noise, self.noise.weight, self.limit)
+
+    @property
+    def limit(self) -> float | None:
+        """What features are clamped to."""
+        return _limit(self.clamp, self.conv.weight.dtype)
 
 
 class ToRGB(nn.Module):
@@ -146,13 +150,34 @@ class ToRGB(nn.Module):
         if up:
             self.upsample = Blur()
 
-    def forward(self, x: Tensor, w: Tensor, skip: Tensor | None = None) -> Tensor:
-        rgb = _clamped(self.conv(x, w) + self.bias, self.clamp)
-        return rgb if skip is None else rgb + upfirdn2d(skip, self.upsample.kernel, up=2, pad=(2, 1))
+    def forward(self, x: Tensor, modulation: Modulation, skip: Tensor | None = None) -> Tensor:
+        rgb = self.conv.convolve(x, modulation[0])
+        return rgb_skip(rgb, self.bias.flatten(), None if skip is None else skip.to(rgb.dtype), self.limit)
+
+    @property
+    def limit(self) -> float | None:
+        """What the block's RGB is clamped to."""
+        return _limit(self.clamp, self.conv.weight.dtype)
 
 
-def _clamped(x: Tensor, limit: float | None) -> Tensor:
-    return x if limit is None else x.clamp(-limit, limit)
+def style_table(convolutions: Sequence[tuple[ModulatedConv2d, int]]) -> StyleTable:
+    """Of convolutions and the layers of w that they read."""
+    return StyleTable.build(
+        [
+            (c.modulation.weight * c.modulation.scale, c.modulation.bias, c.weight[0], c.scale, layer, c.demodulate)
+            for c, layer in convolutions
+        ]
+    )
+
+
+def _state(weights: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Differs once a weight is changed in place or replaced; within inference mode PyTorch does not count changes."""
+    return [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
+
+
+def _limit(clamp: float | None, dtype: torch.dtype) -> float | None:
+    """float16 is always clamped as published (StyleGAN2-ADA, appendix D.1)."""
+    return HALF_CLAMP if clamp is None and dtype == torch.float16 else clamp
 
 
 class ConstantInput(nn.Module):
@@ -170,6 +195,8 @@ class Generator(nn.Module):
     """
 
     latent_avg: Tensor
+    strip_rows: int = 64
+    """Rows of a strip on the CPU; 0 draws wide layers as a whole, better where other programs fight for the cores."""
 
     def __init__(
         self,
@@ -202,6 +229,8 @@ class Generator(nn.Module):
         for i in range(self.num_layers - 1):
             self.noises.register_buffer(f"noise_{i}", torch.zeros(1, 1, *self.noise_shape(i)))
         self.register_buffer("latent_avg", torch.zeros(latent_dim))
+        self._kept_table: tuple[list[Tensor], Any, StyleTable] | None = None
+        self._graphs = Graphs()
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -213,6 +242,23 @@ class Generator(nn.Module):
             "num_mapping_layers": self.num_mapping_layers,
             **({} if self.conv_clamp is None else {"conv_clamp": self.conv_clamp}),
         }
+
+    def set_precision(self, dtype: torch.dtype) -> Generator:
+        """Compute in float32, float16 or bfloat16; the last from 32 px on, as errors of small layers reach everything.
+
+        float16 is for GPUs. Returns itself; what rounding took from the weights is gone.
+        """
+        if dtype != torch.bfloat16:
+            return self.to(dtype)
+        self.to(torch.float32)
+        for i in range(len(self.to_rgbs)):
+            if 8 << i >= BFLOAT16_FROM:
+                for layer in self._block(i):
+                    layer.to(dtype)
+                for j in (2 * i + 1, 2 * i + 2):
+                    setattr(self.noises, f"noise_{j}", getattr(self.noises, f"noise_{j}").to(dtype))
+        self._forget()
+        return self
 
     def noise_shape(self, index: int) -> tuple[int, int]:
         """Height and width of the noise of convolution `index` (0 to L − 2)."""
@@ -231,13 +277,19 @@ class Generator(nn.Module):
         return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
 
     def forward(
-        self, w: Tensor, noise: str | Sequence[Tensor] = "const", seed: int = 0, resolution: int | None = None
+        self,
+        w: Tensor,
+        noise: str | Sequence[Tensor] = "const",
+        seed: int = 0,
+        resolution: int | None = None,
+        kept: KeptFeatures | None = None,
     ) -> Tensor:
         """w [B, L, latent_dim] → RGB [B, 3, resolution, resolution] in about [-1, 1].
 
         noise: "const" takes the maps stored with the weights, "random" draws picture i's from seed + i, "none" adds
         nothing; or a list of L − 1 tensors, [B or 1, 1, h, w] each. resolution (default: size) stops at a
-        smaller block. Raises InputError for a code of another shape, an unknown noise mode or resolution.
+        smaller block. kept, given again with the next code, spares what did not change since this one (single pictures
+        on a CPU). Raises InputError for a code of another shape, an unknown noise mode or resolution.
         """
         if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim) or not len(w):
             raise InputError(
@@ -247,37 +299,159 @@ class Generator(nn.Module):
         resolution = resolution or self.size
         if resolution not in self.channels:
             raise InputError(f"The generator draws {', '.join(map(str, self.channels))} px, not {resolution} px.")
-        w = w.to(self.latent_avg.dtype)
-        maps = self._noise(noise, seed, w)
-        x = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = self.conv1(x, w[:, 0], maps[0])
-        rgb = self.to_rgb1(x, w[:, 1])
-        for block in range(int(math.log2(resolution)) - 2):
-            layer = 2 * block
-            x = self.convs[layer](x, w[:, layer + 1], maps[layer + 1])
-            x = self.convs[layer + 1](x, w[:, layer + 2], maps[layer + 2])
-            rgb = self.to_rgbs[block](x, w[:, layer + 3], rgb)
-        return rgb
+        self._check_noise(noise, len(w))
+        blocks = int(math.log2(resolution)) - 2
+        table = self._style_table()
+        if self._needs_gradient(w):
+            return self._draw(w, self._noise(noise, seed, slice(0, len(w))), table, blocks)
+        pictures: Tensor | None = None
+        for start in range(0, len(w), GROUP):
+            piece = slice(start, min(start + GROUP, len(w)))
+            maps = self._noise(noise, seed, piece)
+            if w.is_cuda:
+                rgb = self._replay(w[piece], noise, maps, table, blocks)
+            elif kept is not None and len(w) == 1 and isinstance(noise, str):
+                key = (table, noise, seed if noise == "random" else 0)
+                rgb = self._draw(w, maps, table, blocks, True, kept, kept.resume(key, w, blocks))
+            else:
+                rgb = self._draw(w[piece], maps, table, blocks, w.device.type == "cpu")
+            if len(w) <= GROUP:
+                return rgb
+            if pictures is None:
+                pictures = rgb.new_empty(len(w), *rgb.shape[1:])
+            pictures[piece] = rgb
+        assert pictures is not None  # noqa: S101
+        return pictures
 
-    def _noise(self, noise: str | Sequence[Tensor], seed: int, w: Tensor) -> Sequence[Tensor | None]:
+    def _needs_gradient(self, w: Tensor) -> bool:
+        return torch.is_grad_enabled() and (w.requires_grad or any(p.requires_grad for p in self.parameters()))
+
+    def _draw(
+        self,
+        w: Tensor,
+        maps: Sequence[Tensor | None],
+        table: StyleTable,
+        blocks: int,
+        in_strips: bool = False,
+        kept: KeptFeatures | None = None,
+        begin: tuple[int, Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """RGB after so many blocks, from the features and RGB before block begin[0] on, if they are given."""
+        modulations = styles(w, table)
+        if begin:
+            first, x, rgb = begin
+        else:
+            first = 0
+            x = self.input.input.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = self.conv1(x, modulations[0], maps[0])
+            rgb = self.to_rgb1(x, modulations[1])
+        keep_at = (self.size // 8, self.size // 2) if kept else ()
+        wide = int(math.log2(STRIPS_FROM)) - 3 if in_strips and self.strip_rows else blocks
+        for i in range(first, min(wide, blocks)):
+            up, same, to_rgb = self._block(i)
+            x = up(x, modulations[2 + 3 * i], maps[2 * i + 1])
+            x = same(x, modulations[3 + 3 * i], maps[2 * i + 2])
+            rgb = to_rgb(x, modulations[4 + 3 * i], rgb)
+            if kept and 8 << i in keep_at:
+                kept.keep(i, x, rgb)
+        if wide >= blocks:
+            return rgb
+        pictures = []
+        for j in range(len(w)):
+            one, picture = x[j : j + 1], rgb[j : j + 1]
+            of_one = [(s[j : j + 1], None if d is None else d[j : j + 1]) for s, d in modulations]
+            noises = [None if noise is None else noise[j % len(noise) :][:1] for noise in maps]
+            for i in range(max(first, wide), blocks):
+                layers, of_block, of_noise = (
+                    self._block(i),
+                    of_one[2 + 3 * i : 5 + 3 * i],
+                    noises[2 * i + 1 : 2 * i + 3],
+                )
+                keep = 8 << i in keep_at
+                go_on = keep or i + 1 < blocks
+                one, picture = draw_block(layers, of_block, of_noise, one, picture, self.strip_rows, go_on)
+                if kept and keep:
+                    kept.keep(i, one, picture)
+            pictures.append(picture)
+        return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+
+    def _replay(
+        self, w: Tensor, noise: str | Sequence[Tensor], maps: Sequence[Tensor | None], table: StyleTable, blocks: int
+    ) -> Tensor:
+        """_draw on a GPU, as one CUDA graph for each batch size and resolution."""
+        fixed = noise in ("const", "none")
+        given = [] if fixed else [noise for noise in maps if noise is not None]
+
+        def draw(w: Tensor, *noises: Tensor) -> Tensor:
+            return self._draw(w, noises or maps, table, blocks)
+
+        key = (table, w.shape, w.dtype, blocks, noise if fixed else tuple(noise.shape for noise in given))
+        return self._graphs.run(key, draw, [w, *given])
+
+    def _block(self, i: int) -> tuple[StyledConv, StyledConv, ToRGB]:
+        """The layers that double the resolution to 8·2^i px."""
+        return self.convs[2 * i], self.convs[2 * i + 1], self.to_rgbs[i]  # pyright: ignore[reportReturnType]
+
+    def _style_table(self) -> StyleTable:
+        """Kept between calls while no weight changes; made anew where gradients have to reach the weights."""
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in self.parameters()):
+            return self._new_table()
+        if self._kept_table is None or self._kept_table[1] != _state(self._kept_table[0]):
+            self._forget()
+            weights = [*self.parameters(), *self.buffers()]
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept_table = weights, _state(weights), self._new_table()
+        return self._kept_table[2]
+
+    def _new_table(self) -> StyleTable:
+        convolutions = [(self.conv1.conv, 0), (self.to_rgb1.conv, 1)]
+        for i in range(len(self.to_rgbs)):
+            convolutions += [(layer.conv, 2 * i + j) for j, layer in enumerate(self._block(i), start=1)]
+        return style_table(convolutions)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Generator:
+        self._forget()  # Addresses may come back with other numbers.
+        return super()._apply(fn, recurse)
+
+    def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+        self._forget()
+        return super().load_state_dict(*arguments, **options)
+
+    def _forget(self) -> None:
+        self._kept_table = None
+        self._graphs.clear()
+
+    def _check_noise(self, noise: str | Sequence[Tensor], batch: int) -> None:
         count = self.num_layers - 1
+        if isinstance(noise, str):
+            if noise not in NOISE_MODES:
+                raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{noise}'.")
+            return
+        if len(noise) != count:
+            raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")
+        for i, (given, shape) in enumerate(zip(noise, map(self.noise_shape, range(count)), strict=True)):
+            if given.ndim != 4 or given.shape[1:] != (1, *shape) or len(given) not in (1, batch):
+                raise InputError(
+                    f"Noise map {i} has the shape [{batch} or 1, 1, {shape[0]}, {shape[1]}], but was given as "
+                    f"{list(given.shape)}."
+                )
+
+    def _noise(self, noise: str | Sequence[Tensor], seed: int, piece: slice) -> Sequence[Tensor | None]:
+        """The maps of these pictures of a batch, [their count or 1, 1, h, w] each."""
         if not isinstance(noise, str):
-            if len(noise) != count:
-                raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")
-            for i, (given, shape) in enumerate(zip(noise, map(self.noise_shape, range(count)), strict=True)):
-                if given.ndim != 4 or given.shape[1:] != (1, *shape) or len(given) not in (1, len(w)):
-                    raise InputError(
-                        f"Noise map {i} has the shape [{len(w)} or 1, 1, {shape[0]}, {shape[1]}], but was given as "
-                        f"{list(given.shape)}."
-                    )
-            return [given.to(w) for given in noise]
+            noise = [given if len(given) == 1 else given[piece] for given in noise]
+            return [given.to(const) for given, const in zip(noise, self._const_noise(), strict=True)]
         if noise == "const":
-            return [getattr(self.noises, f"noise_{i}") for i in range(count)]
+            return self._const_noise()
         if noise == "none":
-            return [None] * count
-        if noise == "random":
-            # Drawn on the CPU: the same seed gives the same picture on every device.
-            streams = [torch.Generator().manual_seed((seed + i) % 2**64) for i in range(len(w))]
-            shapes = [(1, *self.noise_shape(i)) for i in range(count)]
-            return [torch.stack([torch.randn(shape, generator=s) for s in streams]).to(w) for shape in shapes]
-        raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{noise}'.")
+            return [None] * (self.num_layers - 1)
+        # Drawn on the CPU: the same seed gives the same picture on every device.
+        streams = [torch.Generator().manual_seed((seed + i) % 2**64) for i in range(piece.start, piece.stop)]
+        return [
+            torch.stack([torch.randn(const.shape[1:], generator=stream) for stream in streams]).to(const)
+            for const in self._const_noise()
+        ]
+
+    def _const_noise(self) -> list[Tensor]:
+        """[1, 1, h, w] each."""
+        return [getattr(self.noises, f"noise_{i}") for i in range(self.num_layers - 1)]

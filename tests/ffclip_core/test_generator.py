@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from typing import Any
 
 import golden
 import pytest
 import torch
+from ffclip.cuda_ops import styles, upfirdn2d
 from ffclip.ffclip_core import InputError
-from ffclip.ffclip_core.generator import EqualLinear, Generator, ModulatedConv2d, StyledConv, ToRGB
+from ffclip.ffclip_core.benchmark import peer
+from ffclip.ffclip_core.generator import EqualLinear, Generator, ModulatedConv2d, StyledConv, ToRGB, style_table
+from ffclip.ffclip_core.kept_features import KeptFeatures
 from torch import Tensor, nn
 
 OPS = golden.tensors("ops")
@@ -45,7 +50,23 @@ def module_case(name: str, module: nn.Module) -> tuple[nn.Module, list[Tensor], 
 def test_layers(name: str, module: nn.Module) -> None:
     module, inputs, expected = module_case(name, module)
     with torch.no_grad():
-        assert golden.difference(module(*inputs), expected) < 1e-5
+        assert golden.difference(draw(module, *inputs), expected) < 1e-5
+
+
+def draw(module: nn.Module, x: Tensor, *inputs: Tensor) -> Tensor:
+    """What the module makes of x and, where it has a style, of a w of its own."""
+    if isinstance(module, EqualLinear):
+        return module(x)
+    w, *rest = inputs
+    conv = module if isinstance(module, ModulatedConv2d) else module.conv
+    assert isinstance(conv, ModulatedConv2d)
+    (modulation,) = styles(w[:, None], style_table([(conv, 0)]))
+    if conv is not module:
+        return module(x, modulation, *rest)
+    style, demodulation = modulation
+    x = conv.convolve(x, style)
+    x = upfirdn2d(x, conv.blur.kernel, pad=(1, 1)) if conv.up else x
+    return x if demodulation is None else x * demodulation[:, :, None, None]
 
 
 @pytest.mark.parametrize("name", ["gen_tiny64", "gen_true32"])
@@ -92,6 +113,82 @@ def test_256_px_at_the_published_width() -> None:
             assert golden.difference(x[:, :, top : top + 32, left : left + 32], io[key]) < 1e-4
 
 
+WIDE = {4: 16, 8: 16, 16: 16, 32: 16, 64: 16, 128: 12, 256: 8}
+
+
+@pytest.fixture
+def wide() -> Generator:
+    """Large enough for strips, with noise, biases and, in one layer after the other, all numbers different."""
+    stream = torch.Generator().manual_seed(0)
+    generator = Generator(256, WIDE, latent_dim=24, num_mapping_layers=1, conv_clamp=1.5)
+    with torch.no_grad():
+        for key, value in generator.state_dict().items():
+            value.copy_(torch.randn(value.shape, generator=stream) * (0.3 if "bias" in key else 1))
+    return generator.eval()
+
+
+@pytest.mark.parametrize("rows", [0, 2, 6, 7, 64, 100, 1000])
+@pytest.mark.parametrize("noise", ["const", "random", "none", "list", "one for all"])
+def test_strips_draw_what_the_plain_published_form_draws(wide: Generator, rows: int, noise: str) -> None:
+    stream = torch.Generator().manual_seed(1)
+    w = torch.randn(2, 14, 24, generator=stream)
+    batch = {"list": 2, "one for all": 1}.get(noise)
+    given = [torch.randn(batch, 1, *wide.noise_shape(i), generator=stream) for i in range(13)] if batch else noise
+    with torch.inference_mode():
+        expected = wide(w, noise=given, seed=3)
+        wide.strip_rows = rows
+        found = wide(w, noise=given, seed=3)
+        assert golden.difference(found, expected) < 1e-5
+        assert (
+            golden.difference(
+                found[1:],
+                wide(w[1:], noise=given if batch == 1 else [n[1:] for n in given] if batch else noise, seed=4),
+            )
+            < 1e-5
+        )
+        if noise == "const":
+            assert golden.difference(found, peer.draw(wide, w)) < 1e-5
+    assert found.shape == (2, 3, 256, 256) and found.std() > 0.1
+
+
+def test_gradients_flow_through_the_same_picture(wide: Generator) -> None:
+    w = torch.randn(1, 14, 24, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    drawn = wide(w)
+    (slope,) = torch.autograd.grad(drawn.square().mean(), w, create_graph=True)
+    slope.square().sum().backward()  # Twice, as path-length regularisation needs it.
+    assert all(p.grad is not None for name, p in wide.named_parameters() if not name.startswith("style."))
+    with torch.no_grad():
+        assert golden.difference(wide(w), drawn) < 1e-5
+
+
+def test_changed_weights_are_noticed(wide: Generator) -> None:
+    w = torch.randn(1, 14, 24, generator=torch.Generator().manual_seed(1))
+    other = Generator(256, WIDE, latent_dim=24, num_mapping_layers=1)
+    with torch.no_grad():
+        before = wide(w)
+        wide.to_rgb1.conv.modulation.bias.add_(1)
+        assert golden.difference(wide(w), before) > 0.01
+        assert golden.difference(wide(w), peer.draw(wide, w)) < 1e-5
+        kept = KeptFeatures()
+        wide(w, kept=kept)
+        wide.conv1.noise.weight.add_(1)
+        assert golden.difference(wide(w, kept=kept), peer.draw(wide, w)) < 1e-5
+        wide.load_state_dict(other.state_dict())
+        assert golden.difference(wide(w), peer.draw(wide, w)) < 1e-5
+        assert wide.double()(w).dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_stays_close(wide: Generator, dtype: torch.dtype) -> None:
+    w = torch.randn(2, 14, 24, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        exact = wide(w)
+        found = wide.set_precision(dtype)(w)
+    assert found.dtype == dtype
+    error = (found.float() - exact).square().mean()
+    assert 10 * torch.log10((exact.max() - exact.min()).square() / error) > (45 if dtype == torch.bfloat16 else 55)
+
+
 def test_random_noise_follows_the_seed_and_each_picture_has_its_own(tiny: Generator) -> None:
     w = golden.tensors("gen_tiny64")["w_plus"]
     state = torch.get_rng_state()
@@ -133,3 +230,58 @@ def test_the_largest_seed_and_other_number_formats_are_fine(tiny: Generator) -> 
     with torch.inference_mode():
         assert tiny(w, noise="random", seed=2**64 - 1).isfinite().all()
         assert torch.equal(tiny(w.double()), tiny(w))
+
+
+class Watched(KeptFeatures):
+    """Notes at which block the last picture began."""
+
+    begun = -1
+
+    def resume(self, *arguments: Any) -> Any:
+        found = super().resume(*arguments)
+        self.begun = found[0] if found else 0
+        return found
+
+
+@torch.inference_mode()
+def test_a_changed_late_layer_begins_where_it_matters_and_gives_the_same_picture(wide: Generator) -> None:
+    kept = Watched()
+
+    def begun(w: Tensor, **how: Any) -> int:
+        assert torch.equal(wide(w, **how, kept=kept), wide(w, **how))
+        return kept.begun
+
+    w = torch.randn(1, 14, 24, generator=torch.Generator().manual_seed(1))
+    assert begun(w) == 0
+    assert begun(w) == 5  # Kept are the features at 32 px (block 2) and 128 px (block 4), of 6 blocks.
+    for layer, block in ((13, 5), (12, 5), (11, 3), (8, 3), (7, 0), (0, 0)):
+        w = w.clone()
+        w[:, layer] += 0.1
+        assert begun(w) == block, layer
+    assert begun(w, noise="none") == 0 and begun(w, noise="none") == 5
+    assert begun(w, noise="random", seed=1) == 0 and begun(w, noise="random", seed=2) == 0
+    # The picture after its previews.
+    w = w + 1
+    assert [begun(w, resolution=size) for size in (64, 128, 256)] == [0, 3, 5]
+    with torch.inference_mode(False):
+        wide.conv1.activate.bias.data.add_(1)
+    wide.load_state_dict(wide.state_dict())
+    assert begun(w) == 0
+    assert 0 < kept.nbytes < 2e6
+
+
+@torch.inference_mode()
+def test_memory_stays_flat_for_any_number_of_pictures(wide: Generator) -> None:
+    w = torch.randn(11, 14, 24, generator=torch.Generator().manual_seed(1))
+    several = wide(w, noise="random", seed=5)
+    for i in range(11):
+        assert golden.difference(several[i : i + 1], wide(w[i : i + 1], noise="random", seed=5 + i)) < 1e-5
+
+
+def test_a_copy_is_a_generator_of_its_own(wide: Generator) -> None:
+    w = torch.randn(1, 14, 24)
+    with torch.no_grad():
+        before = wide(w)
+        other = copy.deepcopy(wide)
+        other.conv1.activate.bias.add_(1)
+        assert torch.equal(wide(w), before) and golden.difference(other(w), before) > 1e-3

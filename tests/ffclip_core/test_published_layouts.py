@@ -169,6 +169,19 @@ def test_a_text_encoder(layout: str, tmp_path: Path) -> None:
     same(load_text_encoder(path), text)
 
 
+def test_an_archive_that_torchscript_wrote() -> None:
+    io, text = golden.tensors("clip_tiny"), load_text_encoder(golden.DATA / "clip_tiny.pt")
+    with torch.inference_mode():
+        assert golden.difference(text.encode_tokens(io["token_ids"]), io["text_features"]) < 1e-5
+
+
+def test_the_text_encoder_of_another_image_tower_is_refused(tmp_path: Path) -> None:
+    names = layouts.openai_names(TextEncoder(16, 64, 1, 1, 50, 8))
+    save_file({**names, "visual.conv1.weight": torch.zeros(64, 3, 16, 16)}, tmp_path / "clip")
+    with pytest.raises(CheckpointError, match="is another CLIP than ViT-B/32"):
+        load_text_encoder(tmp_path / "clip")
+
+
 @pytest.mark.parametrize(("width", "says"), [(768, "ViT-L/14"), (1024, "ViT-H/14"), (1280, "SDXL's second")])
 def test_other_text_encoders_are_refused_with_the_reason(width: int, says: str, tmp_path: Path) -> None:
     save_file({"text_model.embeddings.token_embedding.weight": torch.zeros(3, width),
@@ -191,18 +204,59 @@ def test_clamped_convolutions(generator: Generator, tmp_path: Path) -> None:
     w = torch.randn(1, 6, 24)
     with torch.inference_mode():
         assert golden.difference(found(w), generator(w)) > 0.01
-        assert found.conv1(torch.randn(1, 16, 4, 4), w[:, 0], None).abs().max() <= 0.5
+        assert found.conv1(torch.randn(1, 16, 4, 4), (torch.ones(1, 16), torch.ones(1, 16)), None).abs().max() <= 0.5
+
+
+@pytest.fixture(scope="module", params=["gen_tiny64", "gen_true32"])
+def drawn(request: pytest.FixtureRequest) -> tuple[str, Generator]:
+    """Golden numbers, and the generator that they are of."""
+    if request.param == "gen_tiny64":
+        network = Generator(64, {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}, num_mapping_layers=2)
+        return request.param, golden.fill(network, "stylegan")
+    return request.param, golden.fill(Generator(32, dict.fromkeys((4, 8, 16, 32), 512)), "stylegan", half=True)
 
 
 @pytest.mark.parametrize("layout", ["rosinality", "nvidia", "tensorflow"])
-def test_golden_pictures_from_files(layout: str, tmp_path: Path) -> None:
-    channels = {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}
-    network = golden.fill(Generator(64, channels, num_mapping_layers=2), "stylegan")
+def test_golden_pictures_from_files(layout: str, drawn: tuple[str, Generator], tmp_path: Path) -> None:
+    name, network = drawn
     getattr(layouts, layout)(tmp_path / "g", network)
-    io = golden.tensors("gen_tiny64")
+    io, found = golden.tensors(name), load_generator(tmp_path / "g")
+    (tmp_path / "g").unlink()
     with torch.inference_mode():
-        found = load_generator(tmp_path / "g")
         assert golden.difference(found(io["w_plus"]), io["out_const"]) < 1e-5
+
+
+@pytest.mark.parametrize("seed", [2, 77])
+@pytest.mark.parametrize("layout", WRITERS)
+def test_generators_of_other_seeds(layout: str, seed: int, tmp_path: Path) -> None:
+    network = golden.fill(Generator(32, {4: 24, 8: 24, 16: 16, 32: 8}, 32, 2), "stylegan", seed=seed)
+    WRITERS[layout](tmp_path / "g", network)
+    found = load_generator(tmp_path / "g")
+    w, z = 0.5 * torch.randn(2, 8, 32), torch.randn(2, 32)
+    with torch.inference_mode():
+        assert golden.difference(found(w), network(w)) < 1e-5
+        assert golden.difference(found.map(z, 0.7), network.map(z, 0.7)) < 1e-5
+
+
+@pytest.mark.parametrize("seed", [2, 77])
+def test_other_parts_of_other_seeds(seed: int, tmp_path: Path) -> None:
+    path, stream = tmp_path / "file", torch.Generator().manual_seed(seed)
+    encoder = golden.fill(Encoder(8, 32, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e", seed=seed)
+    mean = golden.weight("stylegan", "latent_avg", (8, 32), seed)
+    modulator = golden.fill(Modulator(8, 32), "ffclip", seed=seed)
+    text = golden.fill(TextEncoder(64, 128, 2, 2, 300, 16), "clip", half=True, seed=seed)
+    picture, w = torch.rand(1, 3, 64, 64, generator=stream) * 2 - 1, torch.randn(2, 8, 32, generator=stream)
+    e, ids = torch.randn(2, 32, generator=stream), torch.randint(1, 299, (3, 16), generator=stream)
+    with torch.inference_mode():
+        layouts.e4e(path, encoder, None, mean)
+        assert golden.difference(load_encoder(path)(picture), encoder(picture) + mean) < 1e-5
+        layouts.ffclip(path, modulator, None)
+        assert torch.equal(load_modulator(path)(w, e), modulator(w, e))
+        for names in (layouts.openai_names, layouts.transformers_names):
+            save_file(names(text), path)
+            assert golden.difference(load_text_encoder(path).encode_tokens(ids), text.encode_tokens(ids)) < 1e-5
+        layouts.clip_openai(path, text)
+        assert golden.difference(load_text_encoder(path).encode_tokens(ids), text.encode_tokens(ids)) < 1e-5
 
 
 def test_what_a_file_holds_is_told_without_reading_its_numbers(

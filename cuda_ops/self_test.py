@@ -1,0 +1,99 @@
+"""Small random pictures through every kernel, against plain PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import plain
+from .errors import KernelError
+from .kernels import Kernels
+from .style_table import StyleTable
+
+# Largest difference, as a part of the largest value.
+TOLERANCES = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 2e-2}
+
+
+def self_test(kernels: Kernels, device: torch.device) -> None:
+    """Raises KernelError, naming the kernel, if one gives other numbers than plain PyTorch on the CPU."""
+    with torch.inference_mode(False), torch.no_grad():
+        for dtype, tolerance in TOLERANCES.items():
+            for name, arguments in cases(dtype):
+                expected = getattr(plain, name)(*to_device(arguments, "cpu", torch.float32))
+                result = getattr(kernels, name)(*to_device(arguments, device))
+                check(name, dtype, result, expected, tolerance)
+        w, table = style_case()
+        results = kernels.styles(w.to(device), table.to(device)) or [(None, None)] * len(table.shapes)
+        for result, expected in zip(results, plain.styles(w, table), strict=True):
+            for one, other in zip(result, expected, strict=True):
+                if other is not None:
+                    check("styles", torch.float32, one, other, TOLERANCES[torch.float32])
+
+
+def check(name: str, dtype: torch.dtype, result: Tensor | None, expected: Tensor, tolerance: float) -> None:
+    """Raises KernelError if the result is missing or further from what is expected than its largest value allows."""
+    if result is None:
+        raise KernelError(f"the kernel {name} does not take its test in {dtype}")
+    difference = (result.cpu().float() - expected).abs().max() / expected.abs().max()
+    if not difference <= tolerance:  # nor NaN
+        raise KernelError(f"the kernel {name} in {dtype} is wrong by {difference:.1e} of the largest value")
+
+
+def cases(dtype: torch.dtype) -> Iterator[tuple[str, list[Any]]]:
+    """Operators' names and arguments, on the CPU: in both layouts, with and without packs of channels and options."""
+    random = torch.Generator("cpu").manual_seed(0)
+
+    def normal(*shape: int, dtype: torch.dtype = dtype) -> Tensor:
+        return torch.randn(shape, generator=random, dtype=torch.float32, device="cpu").to(dtype)
+
+    for channels, layout in (
+        (5, torch.contiguous_format),
+        (5, torch.channels_last),
+        (16, torch.channels_last),
+    ):
+        batch, height, width = 2, 9, 140
+        bias, strength, noise = normal(channels), normal(1), normal(batch, 1, height, width)
+        scale, style = normal(batch, channels, dtype=torch.float32), normal(batch, channels, dtype=torch.float32)
+        for name, more in (("epilogue", 0), ("fir_epilogue", 1)):
+            for options in ([scale, noise, strength, 1.5, style], []):
+                x = normal(batch, channels, height + more, width + more).contiguous(memory_format=layout)
+                yield name, [x, bias, *options]
+    for layout in (torch.contiguous_format, torch.channels_last):
+        skip, bias = normal(2, 3, 5, 70).contiguous(memory_format=layout), normal(3)
+        yield "rgb_skip", [normal(2, 3, 10, 140).contiguous(memory_format=layout), bias, skip, 1.0]
+        yield "rgb_skip", [normal(2, 3, 10, 140).contiguous(memory_format=layout), bias]
+
+
+def style_case() -> tuple[Tensor, StyleTable]:
+    """w [2, 3, 40] and a table of three convolutions, one of them to RGB, on the CPU."""
+    random = torch.Generator("cpu").manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random, dtype=torch.float32, device="cpu")
+
+    table = StyleTable.build(
+        [
+            (
+                normal(inputs, 40),
+                torch.linspace(-1, 50, inputs, device="cpu"),
+                normal(outputs, inputs, kernel, kernel),
+                gain,
+                layer,
+                kernel == 3,
+            )
+            for inputs, outputs, kernel, gain, layer in (
+                (24, 1100, 3, 0.1, 0),
+                (1100, 3, 1, 0.2, 2),
+                (1000, 7, 3, 0.3, 1),
+            )
+        ]
+    )
+    return normal(2, 3, 40), table
+
+
+def to_device(arguments: Sequence[Any], device: torch.device | str, dtype: torch.dtype | None = None) -> list[Any]:
+    """Arguments with copies of their tensors on the device, laid out alike: operators overwrite what they get."""
+    return [each.to(device, dtype, copy=True) if isinstance(each, Tensor) else each for each in arguments]

@@ -1,0 +1,178 @@
+"""The operators in plain PyTorch, against their formulas, and their gradients."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from ffclip.cuda_ops import StyleTable, epilogue, fir_epilogue, rgb_skip, styles, upfirdn2d
+from torch import Tensor
+
+TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
+FIR = torch.outer(TAPS, TAPS) / 16
+
+
+def formula(
+    x: Tensor,
+    bias: Tensor,
+    demodulation: Tensor | None,
+    noise: Tensor | None,
+    strength: Tensor | None,
+    clamp: float | None,
+    style: Tensor | None,
+) -> Tensor:
+    if demodulation is not None:
+        x = x * demodulation[:, :, None, None]
+    if noise is not None and strength is not None:
+        x = x + strength * noise
+    x = F.leaky_relu(x + bias[:, None, None], 0.2) * 2**0.5
+    if clamp is not None:
+        x = x.clamp(-clamp, clamp)
+    return x if style is None else x * style[:, :, None, None]
+
+
+def options(batch: int, channels: int, height: int, width: int) -> list[list]:
+    """Every combination of demodulation, noise with its strength, clamp and style, present or None."""
+    kinds = [
+        [(None,), (torch.rand(batch, channels) + 0.5,)],
+        [
+            (None, None),
+            (torch.randn(batch, 1, height, width), torch.randn(1)),
+            (torch.randn(1, 1, height, width), torch.randn(1)),
+        ],
+        [(None,), (0.7,)],
+        [(None,), (torch.randn(batch, channels),)],
+    ]
+    return [[*itertools.chain(*each)] for each in itertools.product(*kinds)]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_epilogue_is_its_formula_with_every_option_and_without(layout: torch.memory_format) -> None:
+    bias = torch.randn(5)
+    for given in options(2, 5, 7, 9):
+        x = torch.randn(2, 5, 7, 9).contiguous(memory_format=layout)
+        torch.testing.assert_close(epilogue(x.clone(), bias, *given), formula(x, bias, *given))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_fir_epilogue_filters_what_a_transposed_convolution_gives(batch: int) -> None:
+    x, bias = torch.randn(batch, 5, 15, 19), torch.randn(5)
+    for given in options(batch, 5, 14, 18):
+        expected = formula(upfirdn2d(x, FIR, pad=(1, 1)), bias, *given)
+        torch.testing.assert_close(fir_epilogue(x, bias, *given), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clamp", [None, 0.5])
+def test_the_skip_is_upsampled_and_added(clamp: float | None) -> None:
+    rgb, bias, skip = torch.randn(2, 3, 8, 12), torch.randn(3), torch.randn(2, 3, 4, 6)
+    alone = rgb + bias[:, None, None] if clamp is None else (rgb + bias[:, None, None]).clamp(-clamp, clamp)
+    torch.testing.assert_close(rgb_skip(rgb.clone(), bias, clamp=clamp), alone)
+    expected = alone + upfirdn2d(skip, FIR, up=2, pad=(2, 1))
+    torch.testing.assert_close(rgb_skip(rgb.clone(), bias, skip, clamp), expected)
+
+
+def convolutions(latent: int = 8) -> list[tuple[Tensor, Tensor, Tensor, float, int, bool]]:
+    sizes = ((5, 6, 3, 0.1, 0), (6, 3, 1, 0.2, 2), (6, 7, 3, 0.3, 1))
+    return [
+        (torch.randn(i, latent), torch.randn(i), torch.randn(o, i, k, k), gain, layer, k == 3)
+        for i, o, k, gain, layer in sizes
+    ]
+
+
+def test_styles_and_demodulations_make_a_shared_convolution_the_modulated_one() -> None:
+    given, w = convolutions(), torch.randn(2, 3, 8)
+    results = styles(w, StyleTable.build(given))
+    for (affine, bias, weight, gain, layer, demodulate), (style, demodulation) in zip(given, results, strict=True):
+        x = torch.randn(2, weight.shape[1], 5, 5)
+        result = F.conv2d(x * style[:, :, None, None], weight)
+        if demodulation is not None:
+            result = result * demodulation[:, :, None, None]
+            torch.testing.assert_close(style.abs().amax(1), torch.full((2,), gain))
+        assert (demodulation is not None) == demodulate
+        for i in range(2):
+            modulated = weight * gain * (affine @ w[i, layer] + bias)[:, None, None]
+            if demodulate:
+                modulated = modulated * torch.rsqrt(modulated.square().sum((1, 2, 3), keepdim=True) + 1e-8)
+            torch.testing.assert_close(result[i], F.conv2d(x[i], modulated), atol=1e-5, rtol=1e-5)
+
+
+def test_styles_are_float32_and_finite_whatever_comes_in() -> None:
+    given = [tuple(each.half() if isinstance(each, Tensor) else each for each in one) for one in convolutions()]
+    table = StyleTable.build(given)  # pyright: ignore
+    for w in (torch.randn(2, 3, 8).half() * 1000, torch.zeros(2, 3, 8).bfloat16()):
+        for pair in styles(w, table):
+            assert all(each.dtype == torch.float32 and each.isfinite().all() for each in pair if each is not None)
+
+
+def test_gradients_reach_w_and_the_weights_through_a_table() -> None:
+    given, w = convolutions(), torch.randn(2, 3, 8, requires_grad=True)
+    weights = [each.requires_grad_() for one in given for each in one if isinstance(each, Tensor)]
+    pairs = styles(w, StyleTable.build(given))
+    sum(each.sum() for pair in pairs for each in pair if each is not None).backward()  # pyright: ignore
+    assert w.grad is not None and w.grad.abs().sum() > 0
+    assert all((each.grad is not None) == (each.ndim < 4 or each.shape[-1] == 3) for each in weights)
+
+
+def test_a_table_refuses_weights_that_do_not_belong_together() -> None:
+    affine, bias, weight, *rest = convolutions()[0]
+    for wrong in ([], [(affine[1:], bias, weight, *rest)], [(affine, bias[1:], weight, *rest)]):
+        with pytest.raises(ValueError):
+            StyleTable.build(wrong)  # pyright: ignore
+
+
+def test_without_gradients_they_work_in_place() -> None:
+    x, bias, style = torch.randn(2, 5, 6, 6), torch.randn(5), torch.randn(2, 5)
+    rgb = torch.randn(2, 3, 6, 6)
+    assert epilogue(x, bias, style, torch.randn(1, 1, 6, 6), torch.ones(1), 1.0, style) is x
+    assert rgb_skip(rgb, torch.randn(3), torch.randn(2, 3, 3, 3), 1.0) is rgb
+
+
+def test_what_must_not_be_overwritten_is_not() -> None:
+    bias = torch.randn(5, requires_grad=True)
+    with torch.inference_mode():
+        frozen = torch.randn(2, 5, 6, 6)
+    shared = torch.randn(1, 5, 1, 1).expand(2, 5, 6, 6)
+    for x, given in ((torch.randn(2, 5, 6, 6), bias), (frozen, bias.detach()), (shared, bias.detach())):
+        before = x.clone()
+        result = epilogue(x, given, clamp=1.0)
+        assert torch.equal(x, before) and not torch.equal(result, before)
+        torch.testing.assert_close(result, formula(before, given, None, None, None, 1.0, None))
+
+
+def test_the_filter_made_in_inference_mode_serves_training() -> None:
+    x, bias = torch.randn(1, 2, 5, 5, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    with torch.inference_mode():
+        fir_epilogue(x, bias)
+    fir_epilogue(x.requires_grad_(), bias).sum().backward()
+    assert x.grad is not None
+
+
+def test_half_precision_stays_near_float32() -> None:
+    bias = torch.randn(5)
+    *given, style = options(2, 5, 14, 18)[-1]
+    given = [*given[:3], 100.0, style]
+    x = torch.randn(2, 5, 15, 19)
+    for dtype, tolerance in ((torch.float16, 5e-3), (torch.bfloat16, 2e-2)):
+        result = fir_epilogue(x.to(dtype), bias, *given)
+        expected = fir_epilogue(x, bias, *given)
+        assert result.dtype == dtype
+        assert (result.float() - expected).abs().max() / expected.abs().max() < tolerance
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("operator", [epilogue, fir_epilogue])
+def test_they_are_twice_differentiable(operator: Callable[..., Tensor], batch: int) -> None:
+    more = operator is fir_epilogue
+    tensors = [
+        torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        for shape in ((batch, 2, 3 + more, 4 + more), (2,), (batch, 2), (batch, 1, 3, 4), (1,), (batch, 2))
+    ]
+
+    def run(*given: Tensor) -> Tensor:
+        return operator(*given[:5], 2.0, given[5])
+
+    assert torch.autograd.gradcheck(run, tensors)
+    assert torch.autograd.gradgradcheck(run, tensors)
