@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,10 @@ class SqueezeExcite(nn.Module):
         self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        return x * self.gate(x.mean((2, 3), keepdim=True))
+
+    def gate(self, mean: Tensor) -> Tensor:
+        return self.fc2(self.fc1(mean).relu()).sigmoid()
 
 
 class ResidualBlock(nn.Module):
@@ -53,7 +56,31 @@ class ResidualBlock(nn.Module):
             self.shortcut_layer = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.res_layer(x) + self.shortcut_layer(x)
+        if self.training:
+            return self.res_layer(x) + self.shortcut_layer(x)
+        # For use, the last normalisation is two factors that go into the gate, instead of a pass over all features.
+        y = self.res_layer[:4](x)
+        norm, excite = cast(nn.BatchNorm2d, self.res_layer[4]), cast(SqueezeExcite, self.res_layer[5])
+        scale, shift = _factors(norm)
+        gate = excite.gate(y.mean((2, 3), keepdim=True) * scale + shift)
+        return torch.addcmul(self._shortcut(x) + shift * gate, y, scale * gate)
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        if isinstance(self.shortcut_layer, nn.MaxPool2d):
+            stride = self.shortcut_layer.stride
+            return x[:, :, ::stride, ::stride]
+        convolution, norm = cast(nn.Conv2d, self.shortcut_layer[0]), cast(nn.BatchNorm2d, self.shortcut_layer[1])
+        scale, shift = _factors(norm)
+        weight = convolution.weight * scale.view(-1, 1, 1, 1)
+        return F.conv2d(x, weight, shift.flatten(), convolution.stride)  # pyright: ignore[reportArgumentType]
+
+
+def _factors(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """scale and shift [1, C, 1, 1] that a normalisation by stored statistics comes to."""
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    shift = norm.bias - mean * scale
+    return scale[None, :, None, None], shift[None, :, None, None]
 
 
 class StyleHead(nn.Module):
@@ -140,7 +167,7 @@ class Encoder(nn.Module):
                 f"The encoder takes pictures of shape [batch, 3, {height}, {width}], but was given {list(x.shape)}: "
                 "resize them first (ffclip_core.pictures.prepare)."
             )
-        c1, c2, c3 = self._stages(x)
+        c1, c2, c3 = self._stages(x.contiguous(memory_format=torch.channels_last))
         p2 = _upsample_add(c3, self.latlayer1(c2))
         p1 = _upsample_add(p2, self.latlayer2(c1))
         first = self.styles[0](c3)

@@ -60,9 +60,9 @@ class EncodePrompt(io.ComfyNode):
             )
         home = comfy.model_management.intermediate_device()
 
-        def encode(piece: slice) -> torch.Tensor:
-            return network.encode(list(prompts[piece])).to(home, torch.float32)
+        def encode(piece: slice) -> tuple[torch.Tensor]:
+            return (network.encode(list(prompts[piece])).to(home, torch.float32),)
 
         area = network.context_length * network.embed_dim
-        e = torch.cat(run_in_chunks(text_encoder, len(prompts), area, encode))
+        (e,) = run_in_chunks(text_encoder, len(prompts), area, encode)
         return io.NodeOutput(Embedding(e=e, prompts=prompts, family=network.family))

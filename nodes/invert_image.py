@@ -60,10 +60,10 @@ class InvertImage(io.ComfyNode):
         if mask is not None and len(image):
             check_mask(mask, len(image))
 
-        def invert(piece: slice) -> torch.Tensor:
+        def invert(piece: slice) -> tuple[torch.Tensor]:
             clear = mask if mask is None or len(mask) == 1 else mask[piece]
             x = prepare(image[piece], size=(height, width), fit=fit, mask=clear)
-            return network(x.to(encoder.load_device, encoder.dtype)).to(home, torch.float32)
+            return (network(x.to(encoder.load_device, encoder.dtype)).to(home, torch.float32),)
 
-        w = torch.cat(run_in_chunks(encoder, len(image), height * width, invert))
+        (w,) = run_in_chunks(encoder, len(image), height * width, invert)
         return io.NodeOutput(Latent(w, w, network.family, network.input_size))

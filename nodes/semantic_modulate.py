@@ -101,10 +101,7 @@ class SemanticModulate(io.ComfyNode):
             return result.delta.to(home), alignment_picture(result.alignment, titles=titles).to(home)
 
         # The largest thing a block makes is its text-latent map, width × width.
-        results = run_in_chunks(modulator, len(w), network.latent_dim**2, modulate)
-        delta = torch.cat([delta for delta, _ in results])
-        picture = torch.cat([picture for _, picture in results])
-
+        delta, picture = run_in_chunks(modulator, len(w), network.latent_dim**2, modulate)
         gates = layer_gates(network.num_layers, coarse, medium, fine).to(home)
         edited = replace(latent, w=apply_edit(w, delta, strength, gates), unedited=unedited)
         return io.NodeOutput(edited, picture)

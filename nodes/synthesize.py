@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import comfy.model_management
 import torch
@@ -10,16 +10,18 @@ from comfy_api.latest import io
 
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.errors import InputError
+from ..ffclip_core.generator import Generator
+from ..ffclip_core.kept_features import KeptFeatures
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
 from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart
 
-if TYPE_CHECKING:
-    from ..ffclip_core.generator import Generator
-
 REDUCTION = {"full": 1, "half": 2, "quarter": 4}
 # Leaves room above for the seeds of a batch's later pictures: seed + 1, seed + 2, …
 LARGEST_SEED = 2**63 - 1
+# What a generator's last pictures left, by node: of two nodes, before and after an edit, for as long as it is there.
+MOST_KEPT = 2
+_KEPT: WeakKeyDictionary[Generator, dict[str | None, KeptFeatures]] = WeakKeyDictionary()
 
 
 class Synthesize(io.ComfyNode):
@@ -58,6 +60,7 @@ class Synthesize(io.ComfyNode):
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="One picture per latent code.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -72,11 +75,23 @@ class Synthesize(io.ComfyNode):
         resolution = network.size // REDUCTION[output_size]
         home = comfy.model_management.intermediate_device()
 
-        def synthesize(piece: slice) -> torch.Tensor:
-            w = latent.w[piece].to(generator.load_device, generator.dtype)
-            # The generator gives the batch's i-th picture the noise of seed + i, so chunks change no noise.
-            x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution)
-            return to_images(x, latent.proportions).to(home)
+        kept = _kept_features(network, cls.hidden.unique_id if cls.hidden else None) if len(latent.w) == 1 else None
 
-        images = torch.cat(run_in_chunks(generator, len(latent.w), resolution**2, synthesize))
+        def synthesize(piece: slice) -> tuple[torch.Tensor]:
+            w = latent.w[piece].to(generator.load_device)
+            # The generator gives the batch's i-th picture the noise of seed + i, so chunks change no noise.
+            x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution, kept=kept)
+            return (to_images(x, latent.proportions).to(home),)
+
+        (images,) = run_in_chunks(generator, len(latent.w), resolution**2, synthesize)
         return io.NodeOutput(images)
+
+
+def _kept_features(generator: Generator, node_id: str | None) -> KeptFeatures:
+    """Those of this node, as the last used."""
+    of_nodes = _KEPT.setdefault(generator, {})
+    kept = of_nodes.pop(node_id, None) or KeptFeatures()
+    while len(of_nodes) >= MOST_KEPT:
+        del of_nodes[next(iter(of_nodes))]
+    of_nodes[node_id] = kept
+    return kept

@@ -9,19 +9,21 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..encoder import Encoder
 from ..errors import CheckpointError
 from ..generator import Generator
 from ..modulation import Modulator
-from ..text_encoder import TextEncoder
 from . import clip, e4e, ffclip_release, nvidia, own, rosinality, tensorflow
-from .files import read_file
+from .files import about, read_file
 from .own import save_part
 from .parts import Network, Part, words
 
 __all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "read_parts", "save_part"]
+
+if TYPE_CHECKING:
+    from ..text_encoder import TextEncoder
 
 # Small tensors that are shown repeated, and those that are computed.
 _SLACK = 16 << 20
@@ -45,7 +47,7 @@ def load_modulator(path: str | Path) -> Modulator:
 
 def load_text_encoder(path: str | Path) -> TextEncoder:
     """Read a CLIP text tower for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
-    return cast(TextEncoder, _load(path, "text_encoder"))
+    return cast("TextEncoder", _load(path, "text_encoder"))
 
 
 def read_parts(path: str | Path) -> dict[str, Part]:
@@ -91,7 +93,7 @@ def _about(path: Path) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name} {error}.") from error
+        raise about(path, error) from error
     except MemoryError as error:
         raise CheckpointError(f"{path.name} does not fit in memory: close other programs.") from error
     except OSError as error:

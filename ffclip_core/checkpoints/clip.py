@@ -19,9 +19,9 @@ _OTHERS = {
     1024: "the text encoder of OpenCLIP ViT-H/14 (Stable Diffusion 2's)",
     1280: "the text encoder of OpenCLIP ViT-bigG/14 (SDXL's second)",
 }
-# The first weights of the image tower beside it tell ViT-B/32 from others with a text tower of the same width.
+# The patches that the image tower beside it takes tell ViT-B/32 from others with a text tower of the same width.
 _PATCHES = ("visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight")
-_PATCHES_OF_32 = (768, 3, 32, 32)
+_PATCH = (3, 32, 32)
 _NAMES = re.compile(
     r"positional_embedding|token_embedding\.weight|text_projection|ln_final\.(weight|bias)|transformer\.resblocks\..+"
 )
@@ -38,8 +38,7 @@ def read(contents: Contents) -> list[Part]:
         raise CheckpointError(f"is {_OTHERS[width]}: FFCLIP needs that of ViT-B/32, whose codes are 512 wide")
     if "text_projection" not in tensors:
         raise CheckpointError("is a text encoder without its projection: choose the file of the whole CLIP model")
-    patches = next((tensors[key].shape for key in _PATCHES if key in tensors), _PATCHES_OF_32)
-    if patches != _PATCHES_OF_32:
+    if any(tensors[key].shape[1:] != _PATCH for key in _PATCHES if key in tensors):
         raise CheckpointError("is another CLIP than ViT-B/32, whose text encoder FFCLIP's blocks were trained with")
     tensors = {key: tensor for key, tensor in tensors.items() if _NAMES.fullmatch(key)}
     architecture = {

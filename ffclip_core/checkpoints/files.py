@@ -61,9 +61,15 @@ def read_file(path: str | Path) -> Contents:
     try:
         return _read(path, start)
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name} {error}.") from error
+        raise about(path, error) from error
     except Exception as error:  # A damaged file can lead anywhere.
         raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error
+
+
+def about(path: Path, error: CheckpointError) -> CheckpointError:
+    """The sentence about this file; what it quotes from the file may be no plain text."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(error))
+    return CheckpointError(f"{path.name} {text}.")
 
 
 def _read(path: Path, start: bytes) -> Contents:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from ..errors import CheckpointError
 from .files import Contents
-from .parts import KINDS, Network, Part
+from .parts import KINDS, Network, Part, network_class
 from .rosinality import tensors_under
 
 NAME = "FFCLIP's own"
@@ -51,7 +51,7 @@ def save_part(
 
     Tensors with values beyond float16's range (a BatchNorm's variances can be) stay in float32.
     """
-    kind = next(name for name, kind in KINDS.items() if isinstance(network, kind))
+    kind = next(kind for kind in KINDS if isinstance(network, network_class(kind)))
     tensors = {key: _stored(value, dtype).contiguous() for key, value in network.state_dict().items()}
     metadata = {
         "format": FORMAT,

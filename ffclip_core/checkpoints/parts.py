@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -11,16 +11,13 @@ from ..encoder import Encoder
 from ..errors import CheckpointError
 from ..generator import Generator
 from ..modulation import Modulator
-from ..text_encoder import TextEncoder
 from .stored import Stored
 
-Network = Generator | Encoder | Modulator | TextEncoder
-KINDS: dict[str, type[Network]] = {
-    "generator": Generator,
-    "encoder": Encoder,
-    "modulator": Modulator,
-    "text_encoder": TextEncoder,
-}
+if TYPE_CHECKING:
+    from ..text_encoder import TextEncoder
+
+Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder"
+KINDS = ("generator", "encoder", "modulator", "text_encoder")
 # No network of this kind has a number in its architecture, or a count of parameters, beyond these.
 _LARGEST_NUMBER = 200_000
 _LARGEST_NETWORK = 2_000_000_000
@@ -28,9 +25,18 @@ _LARGEST_NETWORK = 2_000_000_000
 _COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
 
 
+def network_class(kind: str) -> type[Network]:
+    """Of one of KINDS."""
+    if kind == "text_encoder":
+        from ..text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+
+        return TextEncoder
+    return {"generator": Generator, "encoder": Encoder, "modulator": Modulator}[kind]
+
+
 @dataclass(frozen=True)
 class Part:
-    """kind: a key of KINDS. architecture: the constructor's arguments, as JSON can hold them. tensors: by the names of
+    """kind: one of KINDS. architecture: the constructor's arguments, as JSON can hold them. tensors: by the names of
     the network's state dict. layout: the kind of file that it comes from."""
 
     kind: str
@@ -46,18 +52,19 @@ class Part:
         problem = _mismatch(expected, self.tensors)
         if problem:
             raise CheckpointError(f"is damaged: {problem}; get the file again")
-        loaded = {}
-        for key, tensor in expected.items():
+        # Room for all first: what is read comes and goes behind it and leaves no holes in memory.
+        loaded = {key: _room(tensor) for key, tensor in expected.items()}
+        for key, room in loaded.items():
             value = self.tensors[key].read()
             extremes = torch.stack(value.aminmax()) if value.numel() else torch.zeros(1)
             # Extremes show what isfinite() of all numbers would, in a fraction of its time.
-            if not extremes.to(tensor.dtype).isfinite().all():
+            if not extremes.to(room.dtype).isfinite().all():
                 raise CheckpointError(
                     f"is damaged: '{key}' has values that are no numbers (NaN or infinite); get the file again"
                 )
-            loaded[key] = value.to(tensor.dtype)
+            room.copy_(value)
         network.load_state_dict(loaded, assign=True)
-        return network.eval()
+        return network.eval().requires_grad_(False)
 
     def describe(self) -> str:
         """What it is, for a user: "FFHQ-size generator, 1024 px, 18 layers (e4e)"."""
@@ -89,7 +96,7 @@ class Part:
             if "channels" in arguments:
                 arguments["channels"] = {int(size): count for size, count in arguments["channels"].items()}
             with torch.device("meta"):
-                network = KINDS[self.kind](**arguments, family=self.family)
+                network = network_class(self.kind)(**arguments, family=self.family)
         except Exception as error:  # What a constructor raises for nonsense can be anything.
             raise CheckpointError(
                 f"is damaged: it describes no {words(self.kind)} that can be built ({str(error)[:200]}); get the file "
@@ -102,6 +109,12 @@ class Part:
 
 def words(part: str) -> str:
     return part.replace("_", " ")
+
+
+def _room(tensor: torch.Tensor) -> torch.Tensor:
+    """Memory for a weight, in the order in which convolutions take it, where they would reorder it in every call."""
+    order = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+    return torch.empty_like(tensor, device="cpu", memory_format=order)
 
 
 def _too_large(value: Any) -> bool:

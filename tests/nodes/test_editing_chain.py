@@ -252,6 +252,25 @@ def test_on_a_cpu_float16_stays_float32(run: Callable) -> None:
     assert {part.dtype for part in loaded} == {torch.float32}
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_for_processors_that_have_it(run: Callable, monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    import ffclip.nodes.load_models as module
+
+    told = []
+    monkeypatch.setattr(module, "has_bfloat16", lambda device: has)
+    monkeypatch.setattr(module, "tell_user", lambda node, message: told.append(message))
+    encoder, text_encoder, modulator, generator = run(
+        "FFCLIPLoadModels",
+        encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="bfloat16",
+    )  # fmt: skip
+    assert generator.network.to_rgbs[-1].bias.dtype == (torch.bfloat16 if has else torch.float32)
+    assert {part.dtype for part in (encoder, text_encoder, modulator)} == {torch.float32}
+    assert ("stays in float32" in told[0]) != has
+    assert told[0].endswith(
+        "StyleGAN2's operators: plain PyTorch: the kernels are for NVIDIA GPUs, not for the device cpu"
+    )
+
+
 def test_a_generator_in_float16_draws_the_same_picture() -> None:
     """What the node does on a GPU, computed here on the CPU."""
     from ffclip.ffclip_core import EMBEDDED as FOLDER
@@ -269,7 +288,7 @@ def test_a_generator_in_float16_draws_the_same_picture() -> None:
 @pytest.mark.parametrize(
     ("node", "inputs", "says"),
     [
-        ("load", {"precision": "bfloat16"}, "precision is float32 or float16, not 'bfloat16'"),
+        ("load", {"precision": "float8"}, "precision is float32 or float16 or bfloat16, not 'float8'"),
         ("synthesize", {"output_size": "third"}, "output size is full, half, quarter, not 'third'"),
         ("modulate", {"strength": float("nan")}, "strength is a number such as 1.0, not nan"),
     ],

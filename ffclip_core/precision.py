@@ -1,0 +1,19 @@
+"""Which number formats a device computes in quickly."""
+
+from __future__ import annotations
+
+import torch
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device has bfloat16 arithmetic of its own, so that it is faster there than float32.
+
+    Of other processors than x86 PyTorch does not tell, so they count as without.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+    # PyTorch has no public question for it.
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(ask is not None and ask() for ask in asked)
