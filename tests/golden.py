@@ -84,29 +84,29 @@ SCALES: dict[str, list[tuple[str, float, float | tuple[str, float]]]] = {
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def weight(family: str, key: str, shape: tuple[int, ...]) -> Tensor:
-    """The float32 weight `key` of a network of `family`."""
+def weight(family: str, key: str, shape: tuple[int, ...], seed: int = SEED) -> Tensor:
+    """The float32 weight `key` of a network of `family`; the stored numbers are of the seed SEED."""
     base, scale = next((base, scale) for pattern, base, scale in SCALES[family] if re.fullmatch(pattern, key))
     if isinstance(scale, tuple):
         scale = scale[1] / math.sqrt(math.prod(shape[1:]))
-    seed = (zlib.crc32(f"{family}/{key}".encode()) + 2654435769 * SEED) % 2**32
-    uniform = np.random.RandomState(seed).random_sample(math.prod(shape))
+    start = (zlib.crc32(f"{family}/{key}".encode()) + 2654435769 * seed) % 2**32
+    uniform = np.random.RandomState(start).random_sample(math.prod(shape))
     unit = ((2 * uniform - 1) * math.sqrt(3)).astype(np.float32).reshape(shape)
     return torch.from_numpy(np.asarray(np.float32(base) + np.float32(scale) * unit, np.float32))
 
 
-def weights(network: nn.Module, family: str) -> dict[str, Tensor]:
+def weights(network: nn.Module, family: str, seed: int = SEED) -> dict[str, Tensor]:
     """The weights of all tensors in the network's state dict that `family` has a scale for."""
     return {
-        key: weight(family, key, tuple(value.shape)).to(value.dtype)
+        key: weight(family, key, tuple(value.shape), seed).to(value.dtype)
         for key, value in network.state_dict().items()
         if any(re.fullmatch(pattern, key) for pattern, _, _ in SCALES[family])
     }
 
 
-def fill(network: Network, family: str, half: bool = False) -> Network:
+def fill(network: Network, family: str, half: bool = False, seed: int = SEED) -> Network:
     """The network with its golden weights, rounded to float16 if `half`; ready for use."""
-    found = weights(network, family)
+    found = weights(network, family, seed)
     found = {key: value.half().to(value.dtype) if half else value for key, value in found.items()}
     network.load_state_dict({**network.state_dict(), **found})
     return network.eval()

@@ -8,18 +8,19 @@ import pickle
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import layouts
 import numpy as np
 import torch
-from ffclip.ffclip_core.checkpoints import pickles
+from ffclip.ffclip_core.checkpoints import pickles, save_part
 from ffclip.ffclip_core.encoder import Encoder
 from ffclip.ffclip_core.generator import Generator
 from ffclip.ffclip_core.modulation import Modulator
 from ffclip.ffclip_core.text_encoder import TextEncoder
-from safetensors.torch import save
+from safetensors.torch import save, save_file
 
 FORBIDDEN = (
     "os.system", "posix.system", "nt.system", "os.execv", "subprocess.Popen", "subprocess.call", "builtins.eval",
@@ -101,6 +102,7 @@ def pickled() -> Iterator[tuple[str, bytes]]:
         yield f"calls {name} with a text", program(call(name, text("touch ran"), text("rot13")))
         nested = pickle.EMPTY_LIST + pickle.EMPTY_LIST + text("x") + pickle.APPEND + pickle.APPEND
         yield f"calls {name} with lists", program(call(name, nested, nested))
+    yield "names what a terminal obeys", program(call("os.\x1b[2J\x07"))
     stack = text("os") + text("system") + pickle.STACK_GLOBAL + pickle.MARK + text("touch ran") + pickle.TUPLE
     yield "stack global", program(stack + pickle.REDUCE)
     yield (
@@ -340,29 +342,46 @@ def others() -> Iterator[tuple[str, bytes]]:
     yield "an unknown part", save({"a": torch.zeros(1)}, {**metadata, "part": "os.system"})
 
 
+@cache
+def generator() -> Generator:
+    return Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
+
+
+@cache
+def encoder() -> Encoder:
+    return Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
+
+
+@cache
+def text_tower() -> TextEncoder:
+    return TextEncoder(16, 64, 1, 1, 50, 8)
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "rosinality": lambda path: layouts.rosinality(path, generator()),
+    "rosinality, old format": lambda path: layouts.rosinality(path, generator(), training=True, zip=False),
+    "nvidia": lambda path: layouts.nvidia(path, generator()),
+    "tensorflow": lambda path: layouts.tensorflow(path, generator()),
+    "e4e": lambda path: layouts.e4e(path, encoder(), generator(), torch.zeros(6, 16)),
+    "ffclip": lambda path: layouts.ffclip(path, Modulator(6, 16), generator()),
+    "clip": lambda path: torch.save(layouts.openai_names(text_tower()), path),
+    "clip, TorchScript": lambda path: layouts.clip_openai(path, text_tower()),
+    "clip, transformers": lambda path: save_file(layouts.transformers_names(text_tower()), path),
+    **{
+        f"own {kind}": lambda path, network=network: save_part(path, network())
+        for kind, network in {
+            "generator": generator, "encoder": encoder, "modulator": lambda: Modulator(6, 16), "text": text_tower,
+        }.items()
+    },
+}  # fmt: skip
+
+
 def models(folder: Path) -> dict[str, bytes]:
     """A small good file of every layout."""
-    generator = Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
-    encoder = Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
     path, found = folder / "model", {}
-
-    def keep(name: str) -> None:
+    for name, write in WRITERS.items():
+        write(path)
         found[name] = path.read_bytes()
-
-    layouts.rosinality(path, generator)
-    keep("rosinality")
-    layouts.rosinality(path, generator, training=True, zip=False)
-    keep("rosinality, old format")
-    layouts.nvidia(path, generator)
-    keep("nvidia")
-    layouts.tensorflow(path, generator)
-    keep("tensorflow")
-    layouts.e4e(path, encoder, generator, torch.zeros(6, 16))
-    keep("e4e")
-    layouts.ffclip(path, Modulator(6, 16), generator)
-    keep("ffclip")
-    torch.save(layouts.openai_names(TextEncoder(16, 64, 1, 1, 50, 8)), path)
-    keep("clip")
     return found
 
 
@@ -372,7 +391,6 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
         for i in range(1, 16):
             yield f"{name}, cut after {i}/16", content[: len(content) * i // 16]
         yield f"{name}, without its last byte", content[:-1]
-    generator = Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
     path = folder / "model"
     for name, change in {
         "NaN": lambda state: state["input.input"].fill_(torch.nan),
@@ -381,34 +399,34 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
         "another shape": lambda state: state.update({"input.input": torch.zeros(1, 8, 4, 5)}),
         "a missing tensor": lambda state: state.pop("noises.noise_0"),
         "a foreign tensor": lambda state: state.update(extra=torch.zeros(1)),
+        "a name of two lines": lambda state: state.update({"one.\ntwo": torch.zeros(1)}),
         "another filter": lambda state: state.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}),
         "no mapping bias": lambda state: state.pop("style.1.bias"),
         "a wide mapping": lambda state: state.update({"style.1.weight": torch.zeros(16, 17)}),
     }.items():
-        state = layouts.g_ema(generator)
+        state = layouts.g_ema(generator())
         state = {key: value.clone() for key, value in state.items()}
         change(state)
         torch.save({"g_ema": state}, path)
         yield f"a generator with {name}", path.read_bytes()
-    text_tower = {
+    repeated = {
         "token_embedding.weight": torch.zeros(2, 64), "text_projection": torch.zeros(64, 16),
         **{f"transformer.resblocks.{i}.attn.in_proj_weight": torch.zeros(1).expand(192, 5000) for i in range(100)},
     }  # fmt: skip
-    torch.save(text_tower, path)
+    torch.save(repeated, path)
     yield "numbers that are shown again and again", path.read_bytes()
     shared = {"a": np.zeros(250_000, np.float32)}
     path.write_bytes(pickle.dumps({f"x{i}": shared["a"] for i in range(3000)}, 4))
     yield "one array by three thousand names", path.read_bytes()
-    tower = layouts.transformers_names(TextEncoder(16, 64, 1, 1, 50, 8))
+    tower = layouts.transformers_names(text_tower())
     wrong = "text_model.encoder.layers.0.self_attn.k_proj.weight"
     for name, value in (("shape", torch.zeros(3, 64)), ("kind", torch.zeros(64, 64, dtype=torch.int64))):
         yield f"a key projection of another {name}", save({**tower, wrong: value})
-    encoder = Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
     for name, options in {
         "pSp": {"encoder_type": "GradualStyleEncoder"},
         "latent_avg of no rows": {"latent_avg": torch.zeros(0, 16)},
     }.items():
-        layouts.e4e(path, encoder, None, options.get("latent_avg", torch.zeros(16)), kind=options.get("encoder_type"))
+        layouts.e4e(path, encoder(), None, options.get("latent_avg", torch.zeros(16)), kind=options.get("encoder_type"))
         yield f"an encoder of {name}", path.read_bytes()
     for kind in ("Linear", "complex"):
         value = torch.nn.Linear(2, 2) if kind == "Linear" else torch.zeros(2, dtype=torch.complex64)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import golden
+import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import InputError
+from ffclip.ffclip_core import InputError, load_text_encoder
 from ffclip.ffclip_core.text_encoder import TextEncoder, _tokenizer
+from safetensors.torch import save_file
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +23,26 @@ def test_token_ids_and_features(published: TextEncoder) -> None:
     # The reference cuts a long prompt and puts the end-of-text token last, as open_clip does.
     assert torch.equal(_tokenizer()(prompts).int(), io["token_ids"].int())
     with torch.inference_mode():
-        assert golden.difference(published.encode_tokens(io["token_ids"]), io["text_features_fp64"]) < 1e-4
+        assert golden.difference(published.encode_tokens(io["token_ids"]), io["text_features_fp64"]) < 1e-5
         written = [i for i, prompt in enumerate(prompts) if prompt.strip()]
         found = published.encode([prompts[i] for i in written])
-    assert golden.difference(found, io["text_features_fp64"][written]) < 1e-4
+    assert golden.difference(found, io["text_features_fp64"][written]) < 1e-5
     assert found.dtype == torch.float32
     shapes = {key: list(value.shape) for key, value in published.state_dict().items()}
     assert shapes == golden.table("keys")["text_encoder"]
+
+
+@pytest.mark.parametrize("layout", ["open_clip", "transformers"])
+def test_features_of_published_files(layout: str, published: TextEncoder, tmp_path: Path) -> None:
+    path, io = tmp_path / "clip", golden.tensors("clip_text")
+    if layout == "open_clip":
+        torch.save({**layouts.openai_names(published), "logit_scale": torch.ones([])}, path)
+    else:
+        save_file(layouts.transformers_names(published), path)
+    text = load_text_encoder(path)
+    path.unlink()
+    with torch.inference_mode():
+        assert golden.difference(text.encode_tokens(io["token_ids"]), io["text_features_fp64"]) < 1e-5
 
 
 @pytest.mark.parametrize("prompts", [[], [""], ["Bald", " \n"]])

@@ -153,6 +153,31 @@ def test_previews_are_smaller(chain, sample, output_size: str, divisor: int) -> 
     assert chain.synthesize(latent, output_size=output_size).shape == (1, side, side, 3)
 
 
+def test_a_picture_after_its_preview_is_the_same_picture(chain, parts, sample) -> None:  # noqa: ANN001
+    from ffclip.nodes import synthesize
+
+    latent = chain.invert(sample)
+    synthesize._KEPT.clear()
+    whole = chain.synthesize(latent)
+    synthesize._KEPT.clear()
+    half = chain.synthesize(latent, output_size="half")
+    ((kept,),) = [of_nodes.values() for of_nodes in synthesize._KEPT.values()]
+    assert kept.nbytes > 0
+    assert torch.equal(chain.synthesize(latent), whole) and half.shape[1] == whole.shape[1] // 2
+    assert torch.equal(chain.synthesize(latent, output_size="half"), half)
+
+
+def test_what_is_kept_of_pictures_is_bounded(parts) -> None:  # noqa: ANN001
+    from ffclip.nodes import synthesize
+
+    generator = parts.generator.network
+    synthesize._KEPT.clear()
+    first, second = (synthesize._kept_features(generator, name) for name in ("1", "2"))
+    assert synthesize._kept_features(generator, "1") is first
+    third = synthesize._kept_features(generator, "3")
+    assert list(synthesize._KEPT[generator].values()) == [first, third] and second is not third
+
+
 def test_pair_puts_each_picture_with_its_prompt(chain, sample) -> None:  # noqa: ANN001
     latent, embedding = chain.invert(repeated(sample, 2)), chain.encode("Purple hair\nBald")
     both, alignment = chain.modulate(latent, embedding)

@@ -94,3 +94,29 @@ def test_a_preview_is_smaller(
     full = pixels(pictures(graph)["see"][0]).shape[0]
     synthesize["output_size"] = output_size
     assert pixels(pictures(graph)["see"][0]).shape == (full // side, full // side, 3)
+
+
+def test_a_moved_slider_computes_only_what_follows_it(server: run.Server, workflow: Callable, only: Callable) -> None:
+    """ComfyUI's own messages name what it took from its cache, and what it ran."""
+    graph = workflow("edit-by-text")
+    server.run(graph)
+
+    def classes(kind: str, **changed: float | str) -> list[str]:
+        """The classes of nodes in messages of this kind, after a change of the edit's strength or previews' size."""
+        found: list[str] = []
+
+        def watch(its_kind: str, data: dict[str, Any]) -> None:
+            if its_kind == kind:
+                names = data["nodes"] if kind == "execution_cached" else [data["node"]]
+                found.extend(graph[name]["class_type"] for name in names if name in graph)
+
+        for node in graph.values():
+            node["inputs"].update({key: value for key, value in changed.items() if key in node["inputs"]})
+        server.run(graph, watch)
+        return sorted(found)
+
+    ran = classes("executing", strength=0.65)
+    assert [name for name in ran if name.startswith("FFCLIP")] == ["FFCLIPSemanticModulate", "FFCLIPSynthesize"]
+    before = {"FFCLIPLoadModels", "FFCLIPSamplePicture", "FFCLIPInvertImage", "FFCLIPEncodePrompt"}
+    assert before < set(classes("execution_cached", strength=0.7))
+    assert "FFCLIPSemanticModulate" in classes("execution_cached", output_size="half")
