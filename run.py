@@ -4,6 +4,7 @@
     python run.py demo --prompt "green hair" --image my.png    the same with your own words and picture
     python run.py ui                                           ComfyUI in the browser, with the workflow loaded
     python run.py test                                         all checks and tests
+    python run.py bench                                        what it takes on this machine, beside the plain form
 
 Everything it installs goes into one folder of the user's cache, which the next start uses again. It writes nothing into
 an existing ComfyUI. This file uses the standard library only, apart from draw(), which the made environment runs.
@@ -84,11 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"This needs Python 3.10 or newer; {sys.executable} is {platform.python_version()}.", file=sys.stderr)
         return 1
     options, extra = _parser().parse_known_args(arguments)
-    if extra and options.command != "test":
+    if extra and options.command not in ("test", "bench"):
         _parser().error(f"unrecognized arguments: {' '.join(extra)}")
     try:
         if options.command == "test":
             return test(options, extra)
+        if options.command == "bench":
+            return bench(options, extra)
         return demo(options) if options.command == "demo" else ui(options)
     except (RunError, OSError, ValueError) as failure:
         # What the system or a dying ComfyUI says is a sentence too; a traceback helps nobody here.
@@ -110,10 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     ui_options = commands.add_parser("ui", help="open ComfyUI with the workflow loaded")
     ui_options.add_argument("--no-browser", action="store_true", help="only print the address")
     test_options = commands.add_parser("test", help="run all checks; further arguments go to pytest")
+    bench_options = commands.add_parser("bench", help="measure speed and memory; --quick measures less")
+    bench_options.add_argument(
+        "--out", type=Path, default=ROOT / "docs" / "benchmarks", help="the folder to write into"
+    )
     for command in (demo_options, ui_options):
         command.add_argument("--comfyui", type=Path, metavar="PATH", help="an existing ComfyUI folder to use instead")
         command.add_argument("--python", type=Path, help="the Python that runs it (default: found in or beside it)")
-    for command in (demo_options, ui_options, test_options):
+    for command in (demo_options, ui_options, test_options, bench_options):
         command.add_argument("--torch-index", metavar="URL", help="where to get torch from (default: pip's own index)")
     return parser
 
@@ -191,6 +198,16 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
         tests = subprocess.run([python, "-m", "pytest", *pytest_arguments], cwd=ROOT, env=variables)
         _unlink(Path(folder) / PACK)
     return tests.returncode or len(failed)
+
+
+def bench(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    python = environment(options.torch_index)
+    with tempfile.TemporaryDirectory(prefix="ffclip-", ignore_cleanup_errors=True) as folder:
+        link(ROOT, Path(folder) / PACK)
+        command = [python, "-m", f"{PACK}.ffclip_core.benchmark", "--out", options.out.absolute(), *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=_variables() | {"PYTHONPATH": folder})
+        _unlink(Path(folder) / PACK)
+    return done.returncode
 
 
 # --- What a demo does to the shipped workflow -------------------------------------------------------------------------
