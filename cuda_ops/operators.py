@@ -25,8 +25,8 @@ def epilogue(
     """What follows a modulated convolution: clamp(√2·leaky_relu(x·demodulation + strength·noise + bias))·style.
 
     x [B, C, H, W] float32, float16 or bfloat16, contiguous or channels last; bias [C]; demodulation and style [B, C];
-    noise [B or 1, 1, H, W] with strength [1]; clamp: to ±clamp. Returns [B, C, H, W], which is x itself, overwritten,
-    where no gradient is needed; otherwise a new tensor, twice differentiable.
+    noise [B or 1, 1, H, W] with strength [1], by default 1; clamp: to ±clamp. Returns [B, C, H, W], which is x itself,
+    overwritten, where no gradient is needed; otherwise a new tensor, twice differentiable.
     """
     arguments = (x, bias, demodulation, noise, strength, clamp, style)
     result = _by_kernel("epilogue", x, arguments)

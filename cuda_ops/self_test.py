@@ -49,22 +49,25 @@ def cases(dtype: torch.dtype) -> Iterator[tuple[str, list[Any]]]:
     def normal(*shape: int, dtype: torch.dtype = dtype) -> Tensor:
         return torch.randn(shape, generator=random, dtype=torch.float32, device="cpu").to(dtype)
 
-    for channels, layout in (
-        (5, torch.contiguous_format),
-        (5, torch.channels_last),
-        (16, torch.channels_last),
+    batch = 2
+    # Wide ones take several blocks; in tall ones a thread goes down two rows, the last has one.
+    for channels, layout, height, width in (
+        (5, torch.contiguous_format, 9, 140),
+        (5, torch.channels_last, 1025, 3),
+        (16, torch.channels_last, 9, 140),
+        (16, torch.channels_last, 1025, 3),
     ):
-        batch, height, width = 2, 9, 140
         bias, strength, noise = normal(channels), normal(1), normal(batch, 1, height, width)
         scale, style = normal(batch, channels, dtype=torch.float32), normal(batch, channels, dtype=torch.float32)
         for name, more in (("epilogue", 0), ("fir_epilogue", 1)):
             for options in ([scale, noise, strength, 1.5, style], []):
                 x = normal(batch, channels, height + more, width + more).contiguous(memory_format=layout)
                 yield name, [x, bias, *options]
-    for layout in (torch.contiguous_format, torch.channels_last):
-        skip, bias = normal(2, 3, 5, 70).contiguous(memory_format=layout), normal(3)
-        yield "rgb_skip", [normal(2, 3, 10, 140).contiguous(memory_format=layout), bias, skip, 1.0]
-        yield "rgb_skip", [normal(2, 3, 10, 140).contiguous(memory_format=layout), bias]
+    for layout, height, width in ((torch.contiguous_format, 5, 70), (torch.channels_last, 513, 2)):
+        skip, bias = normal(batch, 3, height, width).contiguous(memory_format=layout), normal(3)
+        for options in ([skip, 1.0], []):
+            rgb = normal(batch, 3, 2 * height, 2 * width).contiguous(memory_format=layout)
+            yield "rgb_skip", [rgb, bias, *options]
 
 
 def style_case() -> tuple[Tensor, StyleTable]:

@@ -23,7 +23,7 @@ from .strips import draw_block
 
 NOISE_MODES = ("const", "random", "none")
 HALF_CLAMP = 256.0
-STRIPS_FROM, BFLOAT16_FROM = 128, 32
+STRIPS_FROM, BFLOAT16_FROM = 128, 64
 """px: smaller layers stay in the cache as they are, and stay exact."""
 GROUP = 4
 """Pictures whose small layers are drawn together: memory stays flat for any batch."""
@@ -69,8 +69,10 @@ class ModulatedConv2d(nn.Module):
     """Convolution whose input channels are scaled by a style (StyleGAN2, section 2.2).
 
     Scaling the activations before and after one shared convolution equals scaling the weights per picture. How styles
-    and demodulations follow from w: see cuda_ops.styles.
+    and demodulations follow from w: see cuda_ops.styles. precision: what it computes in, if not in its weights' dtype.
     """
+
+    precision: torch.dtype | None = None
 
     def __init__(
         self,
@@ -89,11 +91,16 @@ class ModulatedConv2d(nn.Module):
         if up:
             self.blur = Blur()
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        return self.precision or self.weight.dtype
+
     def convolve(self, x: Tensor, style: Tensor) -> Tensor:
         """x [B, C, H, W], style [B, C] → what is still to be demodulated; after a transposed convolution, also to be
         filtered: [B, C', 2H + 1, 2W + 1]."""
-        weight = self.weight[0]
-        x = x.to(weight.dtype) * style.to(weight.dtype)[:, :, None, None]
+        weight = self.weight[0].to(self.dtype)
+        x = x.to(self.dtype) * style.to(self.dtype)[:, :, None, None]
         if self.up:
             return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
@@ -130,13 +137,14 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, modulation: Modulation, noise: Tensor | None) -> Tensor:
         style, demodulation = modulation
         x = self.conv.convolve(x, style)
+        noise = None if noise is None else noise.to(x.dtype)
         finish = fir_epilogue if self.conv.up else epilogue
         return finish(x, self.activate.bias, demodulation, noise, self.noise.weight, self.limit)
 
     @property
     def limit(self) -> float | None:
         """What features are clamped to."""
-        return _limit(self.clamp, self.conv.weight.dtype)
+        return _limit(self.clamp, self.conv.dtype)
 
 
 class ToRGB(nn.Module):
@@ -151,13 +159,14 @@ class ToRGB(nn.Module):
             self.upsample = Blur()
 
     def forward(self, x: Tensor, modulation: Modulation, skip: Tensor | None = None) -> Tensor:
-        rgb = self.conv.convolve(x, modulation[0])
-        return rgb_skip(rgb, self.bias.flatten(), None if skip is None else skip.to(rgb.dtype), self.limit)
+        # Pictures add up in the weights' precision.
+        rgb = self.conv.convolve(x, modulation[0]).to(self.bias.dtype)
+        return rgb_skip(rgb, self.bias.flatten(), skip, self.limit)
 
     @property
     def limit(self) -> float | None:
         """What the block's RGB is clamped to."""
-        return _limit(self.clamp, self.conv.weight.dtype)
+        return _limit(self.clamp, self.conv.dtype)
 
 
 def style_table(convolutions: Sequence[tuple[ModulatedConv2d, int]]) -> StyleTable:
@@ -244,19 +253,16 @@ class Generator(nn.Module):
         }
 
     def set_precision(self, dtype: torch.dtype) -> Generator:
-        """Compute in float32, float16 or bfloat16; the last from 32 px on, as errors of small layers reach everything.
+        """Compute in float32, float16 (for GPUs) or bfloat16. Returns itself.
 
-        float16 is for GPUs. Returns itself; what rounding took from the weights is gone.
+        float16 also stores weights so, and what rounding took is gone. bfloat16 is for features from 64 px on, as the
+        errors of smaller layers reach everything; weights, styles and pictures stay in float32.
         """
-        if dtype != torch.bfloat16:
-            return self.to(dtype)
-        self.to(torch.float32)
+        self.to(torch.float16 if dtype == torch.float16 else torch.float32)
         for i in range(len(self.to_rgbs)):
-            if 8 << i >= BFLOAT16_FROM:
-                for layer in self._block(i):
-                    layer.to(dtype)
-                for j in (2 * i + 1, 2 * i + 2):
-                    setattr(self.noises, f"noise_{j}", getattr(self.noises, f"noise_{j}").to(dtype))
+            wide = dtype == torch.bfloat16 and 8 << i >= BFLOAT16_FROM
+            for layer in self._block(i):
+                layer.conv.precision = dtype if wide else None
         self._forget()
         return self
 
@@ -439,19 +445,15 @@ class Generator(nn.Module):
     def _noise(self, noise: str | Sequence[Tensor], seed: int, piece: slice) -> Sequence[Tensor | None]:
         """The maps of these pictures of a batch, [their count or 1, 1, h, w] each."""
         if not isinstance(noise, str):
-            noise = [given if len(given) == 1 else given[piece] for given in noise]
-            return [given.to(const) for given, const in zip(noise, self._const_noise(), strict=True)]
+            return [(given if len(given) == 1 else given[piece]).to(self.latent_avg) for given in noise]
+        shapes = [self.noise_shape(i) for i in range(self.num_layers - 1)]
         if noise == "const":
-            return self._const_noise()
+            return [getattr(self.noises, f"noise_{i}") for i in range(len(shapes))]
         if noise == "none":
-            return [None] * (self.num_layers - 1)
+            return [None] * len(shapes)
         # Drawn on the CPU: the same seed gives the same picture on every device.
         streams = [torch.Generator().manual_seed((seed + i) % 2**64) for i in range(piece.start, piece.stop)]
         return [
-            torch.stack([torch.randn(const.shape[1:], generator=stream) for stream in streams]).to(const)
-            for const in self._const_noise()
+            torch.stack([torch.randn(1, *shape, generator=stream) for stream in streams]).to(self.latent_avg)
+            for shape in shapes
         ]
-
-    def _const_noise(self) -> list[Tensor]:
-        """[1, 1, h, w] each."""
-        return [getattr(self.noises, f"noise_{i}") for i in range(self.num_layers - 1)]

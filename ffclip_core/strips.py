@@ -29,15 +29,15 @@ class _Layer:
     def __init__(self, layer: StyledConv, modulation: Modulation, noise: Tensor | None) -> None:
         style, demodulation = modulation
         assert demodulation is not None  # noqa: S101
-        weight, self.clamp = layer.conv.weight[0], layer.limit
-        # The filter's taps are exact in every precision; the gain goes to what is multiplied in float32 anyway.
+        weight, self.clamp, dtype = layer.conv.weight[0], layer.limit, layer.conv.dtype
         factor = _GAIN * demodulation[0, :, None] * style[0]
-        self.weight = (weight * factor[:, :, None, None]).to(weight.dtype)
-        self.bias = layer.activate.bias * _GAIN
-        self.noise = None if noise is None else noise * (layer.noise.weight * _GAIN)
+        self.weight = (weight * factor[:, :, None, None]).to(dtype)
+        self.bias = (layer.activate.bias * _GAIN).to(dtype)
+        self.noise = None if noise is None else (noise * (layer.noise.weight * _GAIN)).to(dtype)
         if layer.conv.up:
             self.weight = self.weight.transpose(0, 1)
-            self.filter = layer.conv.blur.kernel.to(weight.dtype).expand(len(self.bias), 1, -1, -1)
+            # The filter's taps are exact in every precision.
+            self.filter = layer.conv.blur.kernel.to(dtype).expand(len(self.bias), 1, -1, -1)
 
     def up(self, x: Tensor, first: int, last: int) -> Tensor:
         """Rows first to last (both even) of the layer's output for the whole picture x."""
@@ -73,14 +73,14 @@ def draw_block(
 ) -> tuple[Tensor, Tensor]:
     """One block for one picture: features x [1, C, H, W] and skip [1, 3, H, W] → features [1, C', 2H, 2W] (empty
     unless keep) and RGB [1, 3, 2H, 2W]."""
-    x, skip = x.to(layers[0].conv.weight.dtype), skip.to(layers[0].conv.weight.dtype)
+    x = x.to(layers[0].conv.dtype)
     first_layer, second_layer, to_rgb = layers
     up, same = _Layer(first_layer, modulations[0], noises[0]), _Layer(second_layer, modulations[1], noises[1])
     height = 2 * x.shape[2]
-    rgb_weight = (to_rgb.conv.weight[0] * modulations[2][0][0, :, None, None]).to(x.dtype)
+    rgb_weight = (to_rgb.conv.weight[0] * modulations[2][0][0, :, None, None]).to(to_rgb.conv.dtype)
     bias = to_rgb.bias.flatten()
-    rgb = _empty(x, 3)
-    kept = _empty(x, len(same.bias)) if keep else x.new_empty(0)
+    rgb = _empty(x, 3, skip.dtype)
+    kept = _empty(x, len(same.bias), x.dtype) if keep else x.new_empty(0)
     for first, last in _strips(height, rows):
         # Two more rows, since `up` starts and ends at even ones.
         top, bottom = max(first - 2, 0), min(last + 2, height)
@@ -91,10 +91,10 @@ def draw_block(
     return kept, rgb_skip(rgb, bias, skip, to_rgb.limit)
 
 
-def _empty(x: Tensor, channels: int) -> Tensor:
+def _empty(x: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
     """Room for features of twice the resolution of x."""
     height, width = 2 * x.shape[2], 2 * x.shape[3]
-    return torch.empty(1, channels, height, width, dtype=x.dtype, memory_format=torch.channels_last)
+    return torch.empty(1, channels, height, width, dtype=dtype, memory_format=torch.channels_last)
 
 
 def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:

@@ -32,7 +32,7 @@ from . import measure, peer, report
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 PROMPTS = ["Purple hair", "Bald", "Man aged 80", "Surprise"]
-SPREAD = 0.4  # Standard deviation of the pictures, as of real ones in [-1, 1].
+RMS = 0.5
 
 
 def main() -> int:
@@ -77,25 +77,26 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _generator(size: int) -> Generator:
-    """Random weights, but noise, biases and pictures as spread as real ones."""
+    """Random weights, as spread as those of trained networks, for pictures as spread as real ones in [-1, 1]."""
     torch.manual_seed(0)
+    spreads = {"modulation.weight": 0.6, "noise.weight": 0.05, "activate.bias": 0.2, "modulation.bias": 0.1}
     with torch.inference_mode(False), torch.no_grad():
         generator = Generator(size, {side: count for side, count in CHANNELS.items() if side <= size})
         for key, value in generator.state_dict().items():
+            for ending, spread in spreads.items():
+                if key.endswith(ending):
+                    value.normal_(std=spread).add_(ending == "modulation.bias")
             if key.startswith("noises."):
                 value.normal_()
-            elif key.endswith(("noise.weight", "activate.bias")):
-                value.fill_(0.1)
-        layers = [generator.to_rgb1, *generator.to_rgbs]
-        spread = generator(_codes(generator, 1)).std()
-        for layer in layers:
-            layer.conv.weight.mul_(SPREAD / spread)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        rms = generator(_codes(generator, 4)).square().mean().sqrt()
+        for layer in (generator.to_rgb1, *generator.to_rgbs):
+            layer.conv.weight.mul_(RMS / rms)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     return generator.eval().requires_grad_(False)
 
 
 def _codes(generator: Generator, batch: int) -> Tensor:
-    z = torch.randn(batch, generator.latent_dim, generator=torch.Generator().manual_seed(1))
-    return generator.map(z.to(generator.latent_avg.device))
+    shape = (batch, generator.num_layers, generator.latent_dim)
+    return 0.55 * torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(generator.latent_avg.device)
 
 
 def _synthesis(device: torch.device, lower: list[torch.dtype], budget: float, quick: bool) -> Iterator[dict[str, Any]]:

@@ -60,16 +60,25 @@ def floats(values: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["epilogue", "fir_epilogue"])
-def test_layers(name: str, dtype: torch.dtype, layout: torch.memory_format, channels: int, kernels: FakeDriver) -> None:
+def test_layers(
+    name: str,
+    dtype: torch.dtype,
+    layout: torch.memory_format,
+    channels: int,
+    kernels: FakeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     more = name == "fir_epilogue"
     operator = {"epilogue": epilogue, "fir_epilogue": fir_epilogue}[name]
     pack = 16 // dtype.itemsize
     packed = layout == torch.channels_last and channels % pack == 0
-    for height, width in ((1, 1), (5, 7), (4, 300)):
+    # One pixel; strips of two rows and one; full blocks, or a last one that is not.
+    for height, width, enough_blocks in ((1, 1, 1024), (5, 7, 5), (4, 320, 1024)):
+        monkeypatch.setattr(launching, "ENOUGH_BLOCKS", enough_blocks)
         x = torch.randn(2, channels, height + more, width + more).to(dtype)
         bias = torch.randn(channels).to(dtype)
         every = options(2, channels, height, width, dtype)
-        for given in every if width < 300 else every[::-1][:1]:
+        for given in every if width < 320 else every[-1:]:
             expected = getattr(plain, name)(*floats([x.clone(), bias, *given]))
             copy, unharmed = guarded(x, layout)
             kernels.launches.clear()
@@ -84,6 +93,7 @@ def test_layers(name: str, dtype: torch.dtype, layout: torch.memory_format, chan
                 assert launch.kernel.endswith("_pack") == packed
             columns = channels // (pack if launch.kernel.endswith("_pack") else 1) * width
             covers_all(launch, columns, height, 2)
+            assert (launch.arguments.rows == 2) == (height == 5)
             assert launch.arguments.out == result.data_ptr() and launch.arguments.x == copy.data_ptr()
             assert [getattr(launch.arguments, f"x_{axis}") for axis in AXES] == list(copy.stride())
 

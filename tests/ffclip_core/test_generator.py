@@ -184,7 +184,8 @@ def test_half_precision_stays_close(wide: Generator, dtype: torch.dtype) -> None
     with torch.inference_mode():
         exact = wide(w)
         found = wide.set_precision(dtype)(w)
-    assert found.dtype == dtype
+    assert found.dtype == (torch.float32 if dtype == torch.bfloat16 else dtype)  # Its pictures add up in float32.
+    assert not torch.equal(found, exact)
     error = (found.float() - exact).square().mean()
     assert 10 * torch.log10((exact.max() - exact.min()).square() / error) > (45 if dtype == torch.bfloat16 else 55)
 

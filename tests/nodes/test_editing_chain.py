@@ -288,7 +288,7 @@ def test_bfloat16_is_for_processors_that_have_it(run: Callable, monkeypatch: pyt
         "FFCLIPLoadModels",
         encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="bfloat16",
     )  # fmt: skip
-    assert generator.network.to_rgbs[-1].bias.dtype == (torch.bfloat16 if has else torch.float32)
+    assert generator.network.to_rgbs[-1].conv.dtype == (torch.bfloat16 if has else torch.float32)
     assert {part.dtype for part in (encoder, text_encoder, modulator)} == {torch.float32}
     assert ("stays in float32" in told[0]) != has
     assert told[0].endswith(
