@@ -31,11 +31,12 @@ class _Layer:
         assert demodulation is not None  # noqa: S101
         weight, self.clamp, dtype = layer.conv.weight[0], layer.limit, layer.conv.dtype
         factor = _GAIN * demodulation[0, :, None] * style[0]
-        self.weight = (weight * factor[:, :, None, None]).to(dtype)
+        scaled = (weight * factor[:, :, None, None]).to(dtype)
+        scaled = scaled.transpose(0, 1) if layer.conv.up else scaled
+        self.weight = scaled.contiguous(memory_format=torch.channels_last)
         self.bias = (layer.activate.bias * _GAIN).to(dtype)
         self.noise = None if noise is None else (noise * (layer.noise.weight * _GAIN)).to(dtype)
         if layer.conv.up:
-            self.weight = self.weight.transpose(0, 1)
             # The filter's taps are exact in every precision.
             self.filter = layer.conv.blur.kernel.to(dtype).expand(len(self.bias), 1, -1, -1)
 
@@ -51,9 +52,14 @@ class _Layer:
         return self._finish(x[:, :, skip : skip + last - first], first)
 
     def same(self, x: Tensor, offset: int, first: int, last: int) -> Tensor:
-        """Rows first to last of the layer's output, where x has the rows from offset on."""
-        x = F.conv2d(x, self.weight, self.bias, padding=1)
-        return self._finish(x[:, :, first - offset : last - offset], first)
+        """Rows first to last of the layer's output, where x has the rows from offset on, with one more on each side
+        unless there the picture ends."""
+        above, below = first - offset, offset + x.shape[2] - last
+        if above and below:
+            x = F.conv2d(x[:, :, above - 1 : x.shape[2] - below + 1], self.weight, self.bias, padding=(0, 1))
+        else:
+            x = F.conv2d(x, self.weight, self.bias, padding=1)[:, :, above : above + last - first]
+        return self._finish(x, first)
 
     def _finish(self, x: Tensor, first: int) -> Tensor:
         if self.noise is not None:
