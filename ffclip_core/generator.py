@@ -362,24 +362,37 @@ class Generator(nn.Module):
                 kept.keep(i, x, rgb)
         if wide >= blocks:
             return rgb
-        pictures = []
+        rest = range(max(first, wide), blocks)
+        if len(w) == 1:
+            return self._in_strips(0, x, rgb, modulations, maps, rest, keep_at, kept)
+        pictures = rgb.new_empty(len(w), rgb.shape[1], 4 << blocks, 4 << blocks)
         for j in range(len(w)):
-            one, picture = x[j : j + 1], rgb[j : j + 1]
-            of_one = [(s[j : j + 1], None if d is None else d[j : j + 1]) for s, d in modulations]
-            noises = [None if noise is None else noise[j % len(noise) :][:1] for noise in maps]
-            for i in range(max(first, wide), blocks):
-                layers, of_block, of_noise = (
-                    self._block(i),
-                    of_one[2 + 3 * i : 5 + 3 * i],
-                    noises[2 * i + 1 : 2 * i + 3],
-                )
-                keep = 8 << i in keep_at
-                go_on = keep or i + 1 < blocks
-                one, picture = draw_block(layers, of_block, of_noise, one, picture, self.strip_rows, go_on)
-                if kept and keep:
-                    kept.keep(i, one, picture)
-            pictures.append(picture)
-        return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+            pictures[j] = self._in_strips(j, x, rgb, modulations, maps, rest)[0]
+        return pictures
+
+    def _in_strips(
+        self,
+        j: int,
+        x: Tensor,
+        rgb: Tensor,
+        modulations: Sequence[Modulation],
+        maps: Sequence[Tensor | None],
+        blocks: range,
+        keep_at: Sequence[int] = (),
+        kept: KeptFeatures | None = None,
+    ) -> Tensor:
+        """The j-th picture's RGB after these blocks, [1, 3, side, side]."""
+        x, rgb = x[j : j + 1], rgb[j : j + 1]
+        of_one = [(s[j : j + 1], None if d is None else d[j : j + 1]) for s, d in modulations]
+        noises = [None if noise is None else noise[j % len(noise) :][:1] for noise in maps]
+        for i in blocks:
+            of_block, of_noise = of_one[2 + 3 * i : 5 + 3 * i], noises[2 * i + 1 : 2 * i + 3]
+            keep = 8 << i in keep_at
+            go_on = keep or i + 1 < blocks.stop
+            x, rgb = draw_block(self._block(i), of_block, of_noise, x, rgb, self.strip_rows, go_on)
+            if kept and keep:
+                kept.keep(i, x, rgb)
+        return rgb
 
     def _replay(
         self, w: Tensor, noise: str | Sequence[Tensor], maps: Sequence[Tensor | None], table: StyleTable, blocks: int

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+ROUNDS = 7
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
@@ -21,13 +22,13 @@ def interleaved(
     cases: Mapping[str, Callable[[], Any]], device: torch.device, budget: float, warm: bool = True
 ) -> dict[str, float]:
     """Seconds of each case, the least of its rounds. Rounds take turns, so that a busy moment hits all alike; there
-    are up to seven, as many as fit in `budget` seconds, and one at least. warm: each case runs once before."""
+    are up to ROUNDS, as many as fit in `budget` seconds, and one at least. warm: each case runs once before."""
     best = dict.fromkeys(cases, float("inf"))
     if warm:
         for case in cases.values():
             case()
     begun = time.perf_counter()
-    for _ in range(7):
+    for _ in range(ROUNDS):
         for name, case in cases.items():
             _finish(device)
             start = time.perf_counter()
