@@ -51,10 +51,10 @@ class LoadModels(io.ComfyNode):
                     "precision",
                     options=PRECISIONS,
                     default="float32",
-                    tooltip="How the generator computes. float16 is for GPUs: faster, with half the memory, at a small "
-                    "loss of exactness. bfloat16 is for newer processors and GPUs: several times faster on a CPU that "
-                    "has it, and less exact. Where a device lacks a precision, float32 stays. Encoder and text encoder "
-                    "stay in float32, and the modulator always computes in float64.",
+                    tooltip="float16 is for GPUs: the generator computes faster, with half the memory, at a small loss "
+                    "of exactness. bfloat16 is for newer processors and GPUs: encoder and generator are two to three "
+                    "times as fast on a CPU that has it, and less exact. Where a device lacks a precision, float32 "
+                    "stays. The text encoder stays in float32, and the modulator always computes in float64.",
                 ),
             ],
             outputs=[
@@ -105,10 +105,11 @@ class LoadModels(io.ComfyNode):
         if precision == "float16" and device.type == "cpu":
             found.append("There is no GPU, so the generator stays in float32; this CPU may have bfloat16.")
         elif precision == "bfloat16" and not has_bfloat16(device):
-            found.append(f"This {device.type} computes slowly in bfloat16, so the generator stays in float32.")
+            found.append(f"This {device.type} computes slowly in bfloat16, so all stays in float32.")
         else:
-            # Not the encoder: errors of its codes grow on their way through the modulation blocks.
             generator_network.set_precision(getattr(torch, precision))
+            if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
+                encoder_network.to(torch.bfloat16)
         found.append(f"StyleGAN2's operators: {status(device)}")
         tell_user(cls.hidden.unique_id if cls.hidden else None, "\n".join(found))
         # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.

@@ -289,11 +289,30 @@ def test_bfloat16_is_for_processors_that_have_it(run: Callable, monkeypatch: pyt
         encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="bfloat16",
     )  # fmt: skip
     assert generator.network.to_rgbs[-1].conv.dtype == (torch.bfloat16 if has else torch.float32)
-    assert {part.dtype for part in (encoder, text_encoder, modulator)} == {torch.float32}
+    assert encoder.dtype == (torch.bfloat16 if has else torch.float32)
+    assert {part.dtype for part in (text_encoder, modulator)} == {torch.float32}
     assert ("stays in float32" in told[0]) != has
     assert told[0].endswith(
         "StyleGAN2's operators: plain PyTorch: the kernels are for NVIDIA GPUs, not for the device cpu"
     )
+
+
+def test_bfloat16_changes_nothing_that_one_sees(run: Callable, chain, sample, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+    import ffclip.nodes.load_models as module
+
+    monkeypatch.setattr(module, "has_bfloat16", lambda device: True)
+    encoder, text_encoder, modulator, generator = run(
+        "FFCLIPLoadModels",
+        encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="bfloat16",
+    )  # fmt: skip
+    embedding = chain.encode("Purple hair")
+    exact = chain.synthesize(chain.modulate(chain.invert(sample), embedding)[0])
+    latent = run("FFCLIPInvertImage", encoder=encoder, image=sample, fit="crop")[0]
+    assert latent.w.dtype == torch.float32
+    edited = chain.modulate(latent, embedding)[0]
+    found = run("FFCLIPSynthesize", generator=generator, latent=edited, noise="const", seed=0, output_size="full")[0]
+    assert found.dtype == torch.float32 and not torch.equal(found, exact)
+    assert 10 * torch.log10(1 / (found - exact).square().mean()) > 40
 
 
 def test_a_generator_in_float16_draws_the_same_picture() -> None:
