@@ -389,3 +389,24 @@ def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable
         square = generator(latent.w).add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1)
     (image,) = run("FFCLIPSynthesize", generator=part, latent=latent, noise="const", seed=0, output_size="full")
     assert torch.allclose(image, square[:, 8:56], atol=1e-5)
+
+
+def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
+    from ffclip.ffclip_core.encoder import Encoder
+    from ffclip.ffclip_core.generator import Generator
+    from ffclip.ffclip_core.modulation import Modulator
+    from ffclip.nodes.wires import Embedding, ModelPart
+
+    cpu = torch.device("cpu")
+    encoder = Encoder(14, 16, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), 16)
+    generator = Generator(256, dict.fromkeys((4, 8, 16, 32, 64, 128, 256), 4), 16, 2)
+    parts = [ModelPart.managed(network, cpu) for network in (encoder, Modulator(14, 16, 16), generator)]
+    (latent,) = run("FFCLIPInvertImage", encoder=parts[0], image=torch.rand(1, 80, 80, 3), fit="crop")
+    embedding = Embedding(torch.randn(1, 16), ("made of snow",), None)
+    edited, alignment = run(
+        "FFCLIPSemanticModulate",
+        modulator=parts[1], latent=latent, embedding=embedding,
+        strength=1.0, coarse=1.0, medium=1.0, fine=1.0, batching="pair",
+    )  # fmt: skip
+    (image,) = run("FFCLIPSynthesize", generator=parts[2], latent=edited, noise="const", seed=0, output_size="full")
+    assert image.shape == (1, 256, 256, 3) and len(alignment) == 1 and latent.num_layers == 14
