@@ -40,7 +40,7 @@ class CudaCapture:
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
                 output = function(*inputs)
         except Exception:
             torch.cuda.set_stream(current)  # A capture that fails at its end leaves its own stream behind.
@@ -62,6 +62,10 @@ class Graphs:
         self._lock = threading.Lock()
         self._broken = False
 
+    def takes(self, device: torch.device) -> bool:
+        """Whether run() records on this device."""
+        return device.type == self._capture.device_type
+
     def run(self, key: Hashable, function: Function, inputs: Sequence[Tensor]) -> Tensor:
         """function(*inputs), on a CUDA device by the graph of this key and these shapes, recorded if need be.
 
@@ -69,7 +73,7 @@ class Graphs:
         within another capture, and once a capture has failed, function is simply called.
         """
         device = inputs[0].device
-        if device.type != self._capture.device_type or self._broken or torch.is_grad_enabled():
+        if not self.takes(device) or self._broken or torch.is_grad_enabled():
             return function(*inputs)
         stream = None
         if device.type == "cuda":
@@ -102,6 +106,8 @@ class Graphs:
             with torch.inference_mode(False), torch.no_grad():
                 static = [torch.empty_like(x).copy_(x) for x in inputs]
                 self._graphs[key] = static, self._capture(function, static)
+        except torch.cuda.OutOfMemoryError:
+            raise  # The caller may try a smaller batch.
         except Exception as error:  # Any: without a graph the result is the same.
             self._broken = True
             self._graphs.clear()

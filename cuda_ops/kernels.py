@@ -139,7 +139,8 @@ class Kernels:
         return out
 
     def styles(self, w: Tensor, table: StyleTable) -> list[tuple[Tensor, Tensor | None]] | None:
-        fits = w.ndim == 3 and w.device == table.affine.device and 0 < len(w) <= LARGEST_GRID
+        fits = w.ndim == 3 and w.device == table.affine.device and table.affine.dtype == torch.float32
+        fits = fits and 0 < len(w) <= LARGEST_GRID
         if not fits or w.shape[1] <= table.last_layer or w.shape[2] != table.latent or table.widest > LARGEST_VECTOR:
             return None
         w = w.float().contiguous()

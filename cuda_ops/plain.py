@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +12,7 @@ GAIN = 2**0.5
 SLOPE = 0.2
 TINY = 1e-30  # What the largest style of a layer is at least, so that it divides.
 EPSILON = 1e-8
+_FIRS: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
 
 def upfirdn2d(
@@ -103,7 +102,7 @@ def rgb_skip(rgb: Tensor, bias: Tensor, skip: Tensor | None = None, clamp: float
 
 def styles(w: Tensor, table: StyleTable) -> list[tuple[Tensor, Tensor | None]]:
     """The styles and demodulations of all convolutions; shapes as in operators.styles."""
-    w = w.float()
+    w = w.to(table.affine.dtype)
     results: list[tuple[Tensor, Tensor | None]] = []
     for shape, affine, bias, energy in table.convolutions():
         style = torch.addmm(bias, w[:, shape.layer], affine)
@@ -148,9 +147,13 @@ def may_overwrite(x: Tensor) -> bool:
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
 
 
-@lru_cache(maxsize=16)
 def _fir(device: torch.device, dtype: torch.dtype) -> Tensor:
     """[1, 3, 3, 1] in both axes over 16: it sums to 4, which makes up for zeros put in between."""
+    if (device, dtype) in _FIRS:  # A graph that is being recorded cannot bring numbers from the CPU.
+        return _FIRS[device, dtype]
     with torch.inference_mode(False):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=device, dtype=dtype)
-        return torch.outer(taps, taps) / 16
+        fir = torch.outer(taps, taps) / 16
+    if type(fir) is Tensor:  # Not what a tool that only traces makes of it.
+        _FIRS[device, dtype] = fir
+    return fir

@@ -157,7 +157,7 @@ class Encoder(nn.Module):
         }
 
     def forward(self, x: Tensor) -> Tensor:
-        """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included.
+        """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included, in float32 at least.
 
         Raises InputError for pictures of another size.
         """
@@ -175,7 +175,8 @@ class Encoder(nn.Module):
         for i, head in enumerate(list(self.styles)[1:], start=1):
             level = c3 if i < COARSE_HEADS else p2 if i < COARSE_HEADS + MEDIUM_HEADS else p1
             codes.append(first + head(level))
-        return torch.stack(codes, dim=1) + self.latent_avg
+        w = torch.stack(codes, dim=1)
+        return w.to(torch.promote_types(w.dtype, torch.float32)) + self.latent_avg
 
     def _stages(self, x: Tensor) -> list[Tensor]:
         """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""

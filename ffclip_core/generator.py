@@ -96,11 +96,13 @@ class ModulatedConv2d(nn.Module):
         """What it computes in."""
         return self.precision or self.weight.dtype
 
-    def convolve(self, x: Tensor, style: Tensor) -> Tensor:
-        """x [B, C, H, W], style [B, C] → what is still to be demodulated; after a transposed convolution, also to be
-        filtered: [B, C', 2H + 1, 2W + 1]."""
+    def convolve(self, x: Tensor, style: Tensor | None) -> Tensor:
+        """x [B, C, H, W], style [B, C] (None: x has been multiplied by it) → what is still to be demodulated; after a
+        transposed convolution, also to be filtered: [B, C', 2H + 1, 2W + 1]."""
         weight = self.weight[0].to(self.dtype)
-        x = x.to(self.dtype) * style.to(self.dtype)[:, :, None, None]
+        x = x.to(self.dtype)
+        if style is not None:
+            x = x * style.to(self.dtype)[:, :, None, None]
         if self.up:
             return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
@@ -134,12 +136,19 @@ class StyledConv(nn.Module):
         self.noise = NoiseInjection()
         self.activate = Activate(out_channels)
 
-    def forward(self, x: Tensor, modulation: Modulation, noise: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        modulation: tuple[Tensor | None, Tensor | None],
+        noise: Tensor | None,
+        next_style: Tensor | None = None,
+    ) -> Tensor:
+        """next_style: of the only layer that takes the output, which is multiplied by it."""
         style, demodulation = modulation
         x = self.conv.convolve(x, style)
         noise = None if noise is None else noise.to(x.dtype)
         finish = fir_epilogue if self.conv.up else epilogue
-        return finish(x, self.activate.bias, demodulation, noise, self.noise.weight, self.limit)
+        return finish(x, self.activate.bias, demodulation, noise, self.noise.weight, self.limit, next_style)
 
     @property
     def limit(self) -> float | None:
@@ -173,10 +182,21 @@ def style_table(convolutions: Sequence[tuple[ModulatedConv2d, int]]) -> StyleTab
     """Of convolutions and the layers of w that they read."""
     return StyleTable.build(
         [
-            (c.modulation.weight * c.modulation.scale, c.modulation.bias, c.weight[0], c.scale, layer, c.demodulate)
+            (
+                _accurate(c.modulation.weight) * c.modulation.scale,
+                c.modulation.bias,
+                c.weight[0],
+                c.scale,
+                layer,
+                c.demodulate,
+            )
             for c, layer in convolutions
         ]
     )
+
+
+def _accurate(weight: Tensor) -> Tensor:
+    return weight.to(torch.promote_types(weight.dtype, torch.float32))
 
 
 def _state(weights: Sequence[Tensor]) -> list[tuple[int, int]]:
@@ -258,12 +278,13 @@ class Generator(nn.Module):
         float16 also stores weights so, and what rounding took is gone. bfloat16 is for features from 64 px on, as the
         errors of smaller layers reach everything; weights, styles and pictures stay in float32.
         """
+        if dtype not in (torch.float32, torch.float16, torch.bfloat16):
+            raise ValueError(f"the precision is float32, float16 or bfloat16, not {dtype}")
         self.to(torch.float16 if dtype == torch.float16 else torch.float32)
         for i in range(len(self.to_rgbs)):
             wide = dtype == torch.bfloat16 and 8 << i >= BFLOAT16_FROM
             for layer in self._block(i):
                 layer.conv.precision = dtype if wide else None
-        self._forget()
         return self
 
     def noise_shape(self, index: int) -> tuple[int, int]:
@@ -279,7 +300,7 @@ class Generator(nn.Module):
         """
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
             raise InputError(f"The mapping network takes z of shape [batch, {self.latent_dim}], not {list(z.shape)}.")
-        w = self.style(z)[:, None].expand(-1, self.num_layers, -1)
+        w = self.style(z.to(self.latent_avg))[:, None].expand(-1, self.num_layers, -1)
         return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
 
     def forward(
@@ -305,6 +326,10 @@ class Generator(nn.Module):
         resolution = resolution or self.size
         if resolution not in self.channels:
             raise InputError(f"The generator draws {', '.join(map(str, self.channels))} px, not {resolution} px.")
+        if w.device != self.latent_avg.device:
+            raise InputError(
+                f"The codes are on {w.device}, but the generator is on {self.latent_avg.device}: move one."
+            )
         self._check_noise(noise, len(w))
         blocks = int(math.log2(resolution)) - 2
         table = self._style_table()
@@ -314,11 +339,12 @@ class Generator(nn.Module):
         for start in range(0, len(w), GROUP):
             piece = slice(start, min(start + GROUP, len(w)))
             maps = self._noise(noise, seed, piece)
-            if w.is_cuda:
+            if self._graphs.takes(w.device):
                 rgb = self._replay(w[piece], noise, maps, table, blocks)
-            elif kept is not None and len(w) == 1 and isinstance(noise, str):
+            elif kept is not None and len(w) == 1 and isinstance(noise, str) and w.device.type == "cpu":
                 key = (table, noise, seed if noise == "random" else 0)
                 rgb = self._draw(w, maps, table, blocks, True, kept, kept.resume(key, w, blocks))
+                rgb = rgb.clone() if kept.holds(rgb) else rgb
             else:
                 rgb = self._draw(w[piece], maps, table, blocks, w.device.type == "cpu")
             if len(w) <= GROUP:
@@ -355,8 +381,9 @@ class Generator(nn.Module):
         wide = int(math.log2(STRIPS_FROM)) - 3 if in_strips and self.strip_rows else blocks
         for i in range(first, min(wide, blocks)):
             up, same, to_rgb = self._block(i)
-            x = up(x, modulations[2 + 3 * i], maps[2 * i + 1])
-            x = same(x, modulations[3 + 3 * i], maps[2 * i + 2])
+            style, demodulation = modulations[3 + 3 * i]
+            x = up(x, modulations[2 + 3 * i], maps[2 * i + 1], style)
+            x = same(x, (None, demodulation), maps[2 * i + 2])
             rgb = to_rgb(x, modulations[4 + 3 * i], rgb)
             if kept and 8 << i in keep_at:
                 kept.keep(i, x, rgb)
@@ -398,13 +425,14 @@ class Generator(nn.Module):
         self, w: Tensor, noise: str | Sequence[Tensor], maps: Sequence[Tensor | None], table: StyleTable, blocks: int
     ) -> Tensor:
         """_draw on a GPU, as one CUDA graph for each batch size and resolution."""
-        fixed = noise in ("const", "none")
-        given = [] if fixed else [noise for noise in maps if noise is not None]
+        fixed = isinstance(noise, str) and noise != "random"
+        given = [] if fixed else [each for each in maps if each is not None]
 
         def draw(w: Tensor, *noises: Tensor) -> Tensor:
             return self._draw(w, noises or maps, table, blocks)
 
-        key = (table, w.shape, w.dtype, blocks, noise if fixed else tuple(noise.shape for noise in given))
+        precisions = tuple(layer.conv.dtype for layer in self.convs)  # pyright: ignore[reportAttributeAccessIssue]
+        key = (table, blocks, precisions, noise if fixed else "given")
         return self._graphs.run(key, draw, [w, *given])
 
     def _block(self, i: int) -> tuple[StyledConv, StyledConv, ToRGB]:
@@ -413,14 +441,18 @@ class Generator(nn.Module):
 
     def _style_table(self) -> StyleTable:
         """Kept between calls while no weight changes; made anew where gradients have to reach the weights."""
-        if torch.is_grad_enabled() and any(weight.requires_grad for weight in self.parameters()):
+        weights = [*self.parameters(), *self.buffers()]
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
             return self._new_table()
-        if self._kept_table is None or self._kept_table[1] != _state(self._kept_table[0]):
-            self._forget()
-            weights = [*self.parameters(), *self.buffers()]
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept_table = weights, _state(weights), self._new_table()
-        return self._kept_table[2]
+        state, kept = _state(weights), self._kept_table
+        if kept is not None and kept[1] == state:
+            return kept[2]
+        self.refresh()
+        with torch.inference_mode(False), torch.no_grad():
+            table = self._new_table()
+        # With the weights: while they are there, no others come to stand at their addresses.
+        self._kept_table = weights, state, table
+        return table
 
     def _new_table(self) -> StyleTable:
         convolutions = [(self.conv1.conv, 0), (self.to_rgb1.conv, 1)]
@@ -429,14 +461,16 @@ class Generator(nn.Module):
         return style_table(convolutions)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Generator:
-        self._forget()  # Addresses may come back with other numbers.
+        self.refresh()  # Addresses may come back with other numbers.
         return super()._apply(fn, recurse)
 
     def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
-        self._forget()
+        self.refresh()
         return super().load_state_dict(*arguments, **options)
 
-    def _forget(self) -> None:
+    def refresh(self) -> None:
+        """Forget what follows from the weights. Needed only after a change that PyTorch does not count: through .data,
+        or of weights that were made in inference mode."""
         self._kept_table = None
         self._graphs.clear()
 

@@ -38,6 +38,10 @@ class KeptFeatures:
         """What block i gave."""
         self._blocks[i] = (x, rgb)
 
+    def holds(self, rgb: Tensor) -> bool:
+        """Whether this is what is kept, and must not be given away."""
+        return any(rgb.data_ptr() == kept.data_ptr() for _, kept in self._blocks.values())
+
     @property
     def nbytes(self) -> int:
         tensors = [tensor for pair in self._blocks.values() for tensor in pair]

@@ -11,7 +11,8 @@ def has_bfloat16(device: torch.device) -> bool:
     Of other processors than x86 PyTorch does not tell, so they count as without.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        # PyTorch's own answer counts emulation.
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device)[0] >= 8
     if device.type != "cpu":
         return False
     # PyTorch has no public question for it.

@@ -100,7 +100,7 @@ def draw_block(
 def _empty(x: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
     """Room for features of twice the resolution of x."""
     height, width = 2 * x.shape[2], 2 * x.shape[3]
-    return torch.empty(1, channels, height, width, dtype=dtype, memory_format=torch.channels_last)
+    return torch.empty(1, channels, height, width, dtype=dtype, device=x.device, memory_format=torch.channels_last)
 
 
 def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:

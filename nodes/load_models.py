@@ -82,7 +82,7 @@ class LoadModels(io.ComfyNode):
     @classmethod
     def execute(cls, encoder: str, text_encoder: str, modulator: str, generator: str, precision: str) -> io.NodeOutput:
         if precision not in PRECISIONS:
-            raise InputError(f"The precision is {' or '.join(PRECISIONS)}, not '{precision}'.")
+            raise InputError(f"The precision is one of {', '.join(PRECISIONS)}, not '{precision}'.")
         chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
         paths = {part: model_files.find(part, choice) for part, choice in chosen.items()}
         encoder_network = load_encoder(paths["encoder"])
@@ -105,7 +105,7 @@ class LoadModels(io.ComfyNode):
         if precision == "float16" and device.type == "cpu":
             found.append("There is no GPU, so the generator stays in float32; this CPU may have bfloat16.")
         elif precision == "bfloat16" and not has_bfloat16(device):
-            found.append(f"This {device.type} computes slowly in bfloat16, so all stays in float32.")
+            found.append(f"PyTorch knows no bfloat16 arithmetic of this {device.type}, so all stays in float32.")
         else:
             generator_network.set_precision(getattr(torch, precision))
             if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
@@ -127,7 +127,7 @@ def _file_stamp(part: str, choice: str | None) -> tuple[int, int] | None:
     if choice is None:
         return None
     try:
-        status = model_files.find(part, choice).stat()
+        found = model_files.find(part, choice).stat()
     except (CheckpointError, OSError):
         return None
-    return status.st_mtime_ns, status.st_size
+    return found.st_mtime_ns, found.st_size

@@ -8,12 +8,14 @@ an Embedding. All are frozen: cached results of one node are shared by everythin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import comfy.model_management
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
+
+from ..ffclip_core.generator import Generator
 
 CATEGORY = "FFCLIP"
 
@@ -23,6 +25,16 @@ ModulatorWire = io.Custom("FFCLIP_MODULATOR")
 GeneratorWire = io.Custom("FFCLIP_GENERATOR")
 LatentWire = io.Custom("FFCLIP_LATENT")
 EmbeddingWire = io.Custom("FFCLIP_EMBEDDING")
+
+
+class Patcher(ModelPatcher):
+    """Lets a network forget what it keeps on a device when ComfyUI takes part of it away from there."""
+
+    def partially_unload(self, *arguments: Any, **options: Any) -> Any:
+        if isinstance(self.model, Generator):
+            self.model.refresh()
+        return super().partially_unload(*arguments, **options)
+
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -39,7 +51,7 @@ class ModelPart(Generic[Network]):
         """Put a network under ComfyUI's memory management: idle in main memory, at work on load_device."""
         network = network.eval().requires_grad_(False)
         offload_device = comfy.model_management.unet_offload_device()
-        return cls(network, ModelPatcher(network, load_device=load_device, offload_device=offload_device))
+        return cls(network, Patcher(network, load_device=load_device, offload_device=offload_device))
 
     @property
     def load_device(self) -> torch.device:

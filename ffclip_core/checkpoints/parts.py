@@ -47,6 +47,10 @@ class Part:
 
     def build(self) -> Network:
         """The network for use, in float32 on the CPU. Raises CheckpointError (half a sentence about the file)."""
+        with torch.inference_mode(False):  # Whose tensors would not count their changes.
+            return self._build()
+
+    def _build(self) -> Network:
         network = self._empty()
         expected = network.state_dict()
         problem = _mismatch(expected, self.tensors)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_driver import kernels  # noqa: E402
+from fake_driver import kernels
 
 __all__ = ["kernels"]
 

@@ -1,4 +1,5 @@
-"""A driver that needs no GPU: it runs kernels.cu, built for the CPU, on the tensors' own memory, and keeps a record."""
+"""What needs no GPU: a driver that runs kernels.cu, built for the CPU, on the tensors' own memory, and keeps a record;
+and graphs that call their function again."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from ffclip.cuda_ops import ladder
 from ffclip.cuda_ops.compiler import SOURCE
 from ffclip.cuda_ops.driver import Sizes
+from torch import Tensor
 
 SHIM = Path(__file__).with_name("shim.cpp")
 C_TYPES = {"int": ctypes.c_int, "long long": ctypes.c_longlong, "float": ctypes.c_float}
@@ -60,6 +62,25 @@ class FakeDriver:
             self.launches.append(Launch(function, grid, block, copy, stream))
             sizes = ((ctypes.c_uint * 3)(*each) for each in (grid, block))
             getattr(self._library, function)(ctypes.byref(arguments), *sizes)
+
+
+class FakeCapture:
+    """Counts captures and replays; its output is one tensor, as a real graph's."""
+
+    device_type = "cpu"
+
+    def __init__(self) -> None:
+        self.captured, self.replayed = 0, 0
+
+    def __call__(self, function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Callable[[], Tensor]:
+        self.captured += 1
+        output = function(*inputs)
+
+        def replay() -> Tensor:
+            self.replayed += 1
+            return output.copy_(function(*inputs))
+
+        return replay
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ import torch
 from ffclip.cuda_ops import epilogue, fir_epilogue, ladder, plain, rgb_skip, status, styles
 from ffclip.cuda_ops.graphs import Graphs
 from ffclip.cuda_ops.self_test import TOLERANCES, cases, check, style_case, to_device
+from ffclip.ffclip_core.generator import Generator
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available() or torch.version.hip is not None, reason="this machine has no NVIDIA GPU"
@@ -64,6 +65,26 @@ def test_on_another_stream_they_follow_what_was_queued_there(device: torch.devic
         result = epilogue(torch.conv2d(x, weight, padding=1), bias)
     torch.cuda.current_stream(device).wait_stream(side)
     torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@torch.inference_mode()
+def test_a_generator(dtype: torch.dtype, device: torch.device) -> None:
+    channels = {4: 64, 8: 64, 16: 64, 32: 32, 64: 32, 128: 16}
+    generator = Generator(128, channels, 64, 1).eval().requires_grad_(False)
+    for batch in (1, 2):
+        w = torch.randn(batch, 12, 64)
+        for noise in ("const", "random"):
+            expected = generator.to("cpu")(w, noise=noise, seed=3) if dtype == torch.float32 else None
+            moved = generator.to(device).set_precision(dtype)
+            for _ in range(2):
+                found = moved(w.to(device), noise=noise, seed=3)
+            if expected is not None:
+                # PyTorch lets convolutions use TF32 from Ampere on.
+                assert (found.cpu() - expected).norm() < 2e-3 * expected.norm()
+            else:
+                assert found.isfinite().all()
+    assert not generator._graphs._broken
 
 
 def test_a_graph_gives_the_same(device: torch.device) -> None:

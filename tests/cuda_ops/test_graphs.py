@@ -6,27 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from fake_driver import FakeCapture
 from ffclip.cuda_ops.graphs import Graphs
 from torch import Tensor
-
-
-class FakeCapture:
-    """Counts captures and replays; its output is one tensor, as a real graph's."""
-
-    device_type = "cpu"
-
-    def __init__(self) -> None:
-        self.captured, self.replayed = 0, 0
-
-    def __call__(self, function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> Callable[[], Tensor]:
-        self.captured += 1
-        output = function(*inputs)
-
-        def replay() -> Tensor:
-            self.replayed += 1
-            return output.copy_(function(*inputs))
-
-        return replay
 
 
 def double(x: Tensor) -> Tensor:

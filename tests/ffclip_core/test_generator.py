@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import golden
@@ -269,10 +272,40 @@ def test_a_changed_late_layer_begins_where_it_matters_and_gives_the_same_picture
     wide.load_state_dict(wide.state_dict())
     assert begun(w) == 0
     assert 0 < kept.nbytes < 2e6
+    # What is given away is not what is kept.
+    wide(w, resolution=128, kept=kept).fill_(9)
+    assert begun(w) == 5
+
+
+MEMORY = """
+import sys, torch
+sys.path.insert(0, sys.argv[2])
+import memory
+from ffclip.ffclip_core.generator import Generator
+torch.set_grad_enabled(False)
+generator = Generator(512, dict.fromkeys((4, 8, 16, 32, 64, 128, 256, 512), 32), 16, 1).eval()
+w = torch.randn(int(sys.argv[1]), 16, 16)
+generator(w[:1])
+before = memory.now()
+x = generator(w)
+print(memory.peak() - before - x.numel() * x.element_size())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
+def test_memory_stays_flat_for_any_number_of_pictures() -> None:
+    """Besides the pictures themselves."""
+
+    def extra(count: int) -> int:
+        arguments = [sys.executable, "-c", MEMORY, str(count), str(Path(golden.__file__).parent)]
+        return int(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+
+    few, many = extra(8), extra(32)
+    assert 0 < many < few + (40 << 20)  # 24 more pictures are 75 MB.
 
 
 @torch.inference_mode()
-def test_memory_stays_flat_for_any_number_of_pictures(wide: Generator) -> None:
+def test_a_long_batch_is_drawn_like_single_pictures(wide: Generator) -> None:
     w = torch.randn(11, 14, 24, generator=torch.Generator().manual_seed(1))
     several = wide(w, noise="random", seed=5)
     for i in range(11):
@@ -286,3 +319,18 @@ def test_a_copy_is_a_generator_of_its_own(wide: Generator) -> None:
         other = copy.deepcopy(wide)
         other.conv1.activate.bias.add_(1)
         assert torch.equal(wide(w), before) and golden.difference(other(w), before) > 1e-3
+
+
+def test_other_devices_draw_without_strips_and_codes_from_elsewhere_are_refused(wide: Generator) -> None:
+    other = copy.deepcopy(wide).to("meta")
+    with torch.no_grad():
+        assert other(torch.randn(1, 14, 24, device="meta"), kept=KeptFeatures()).shape == (1, 3, 256, 256)
+    with pytest.raises(InputError, match="The codes are on cpu, but the generator is on meta"):
+        other(torch.randn(1, 14, 24))
+
+
+def test_every_precision_maps_noise_and_no_other_is_taken(wide: Generator) -> None:
+    with torch.no_grad():
+        assert wide.set_precision(torch.float16).map(torch.randn(1, 24)).shape == (1, 14, 24)
+    with pytest.raises(ValueError, match="float32, float16 or bfloat16, not torch.int8"):
+        wide.set_precision(torch.int8)

@@ -332,7 +332,7 @@ def test_a_generator_in_float16_draws_the_same_picture() -> None:
 @pytest.mark.parametrize(
     ("node", "inputs", "says"),
     [
-        ("load", {"precision": "float8"}, "precision is float32 or float16 or bfloat16, not 'float8'"),
+        ("load", {"precision": "float8"}, "precision is one of float32, float16, bfloat16, not 'float8'"),
         ("synthesize", {"output_size": "third"}, "output size is full, half, quarter, not 'third'"),
         ("modulate", {"strength": float("nan")}, "strength is a number such as 1.0, not nan"),
     ],
