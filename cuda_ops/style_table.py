@@ -57,10 +57,10 @@ class StyleTable:
                     f"A convolution of {inputs} channels takes an affine layer of {[inputs, latent]} and {[inputs]}, "
                     f"not {list(affine.shape)} and {list(bias.shape)}."
                 )
-            affines.append(_accurate(affine).T.reshape(-1))
-            biases.append(_accurate(bias))
+            affines.append(accurate(affine).T.reshape(-1))
+            biases.append(accurate(bias))
             if demodulate:
-                energies.append((_accurate(weight).square().sum((2, 3)).T * gain**2).reshape(-1))
+                energies.append((accurate(weight).square().sum((2, 3)).T * gain**2).reshape(-1))
             shapes.append(ConvolutionShape(inputs, outputs, layer, float(gain), demodulate))
             layout.append([*offsets[:3], inputs, outputs if demodulate else 0, layer, offsets[3]])
             steps = (inputs * latent, inputs, inputs * outputs * demodulate, outputs * demodulate)
@@ -100,5 +100,6 @@ class StyleTable:
             yield shape, affine.view(self.latent, shape.inputs), bias, energy
 
 
-def _accurate(tensor: Tensor) -> Tensor:
+def accurate(tensor: Tensor) -> Tensor:
+    """In float32 at least."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..cuda_ops.style_table import accurate
 from .errors import InputError
 from .generator import EqualLinear
 
@@ -175,8 +176,7 @@ class Encoder(nn.Module):
         for i, head in enumerate(list(self.styles)[1:], start=1):
             level = c3 if i < COARSE_HEADS else p2 if i < COARSE_HEADS + MEDIUM_HEADS else p1
             codes.append(first + head(level))
-        w = torch.stack(codes, dim=1)
-        return w.to(torch.promote_types(w.dtype, torch.float32)) + self.latent_avg
+        return accurate(torch.stack(codes, dim=1)) + self.latent_avg
 
     def _stages(self, x: Tensor) -> list[Tensor]:
         """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""

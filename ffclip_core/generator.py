@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..cuda_ops import StyleTable, epilogue, fir_epilogue, fused_leaky_relu, rgb_skip, styles
 from ..cuda_ops.graphs import Graphs
+from ..cuda_ops.style_table import accurate
 from .errors import InputError
 from .kept_features import KeptFeatures
 from .strips import draw_block
@@ -183,7 +184,7 @@ def style_table(convolutions: Sequence[tuple[ModulatedConv2d, int]]) -> StyleTab
     return StyleTable.build(
         [
             (
-                _accurate(c.modulation.weight) * c.modulation.scale,
+                accurate(c.modulation.weight) * c.modulation.scale,
                 c.modulation.bias,
                 c.weight[0],
                 c.scale,
@@ -193,10 +194,6 @@ def style_table(convolutions: Sequence[tuple[ModulatedConv2d, int]]) -> StyleTab
             for c, layer in convolutions
         ]
     )
-
-
-def _accurate(weight: Tensor) -> Tensor:
-    return weight.to(torch.promote_types(weight.dtype, torch.float32))
 
 
 def _state(weights: Sequence[Tensor]) -> list[tuple[int, int]]:

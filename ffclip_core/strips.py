@@ -7,7 +7,6 @@ neighbours need are computed twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops import rgb_skip
+from ..cuda_ops.plain import GAIN, SLOPE
 
 if TYPE_CHECKING:
     from .generator import Modulation, StyledConv, ToRGB
-
-_GAIN = math.sqrt(2)
 
 
 class _Layer:
@@ -30,12 +28,12 @@ class _Layer:
         style, demodulation = modulation
         assert demodulation is not None  # noqa: S101
         weight, self.clamp, dtype = layer.conv.weight[0], layer.limit, layer.conv.dtype
-        factor = _GAIN * demodulation[0, :, None] * style[0]
+        factor = GAIN * demodulation[0, :, None] * style[0]
         scaled = (weight * factor[:, :, None, None]).to(dtype)
         scaled = scaled.transpose(0, 1) if layer.conv.up else scaled
         self.weight = scaled.contiguous(memory_format=torch.channels_last)
-        self.bias = (layer.activate.bias * _GAIN).to(dtype)
-        self.noise = None if noise is None else (noise * (layer.noise.weight * _GAIN)).to(dtype)
+        self.bias = (layer.activate.bias * GAIN).to(dtype)
+        self.noise = None if noise is None else (noise * (layer.noise.weight * GAIN)).to(dtype)
         if layer.conv.up:
             # The filter's taps are exact in every precision.
             self.filter = layer.conv.blur.kernel.to(dtype).expand(len(self.bias), 1, -1, -1)
@@ -64,7 +62,7 @@ class _Layer:
     def _finish(self, x: Tensor, first: int) -> Tensor:
         if self.noise is not None:
             x.add_(self.noise[:, :, first : first + x.shape[2]])
-        F.leaky_relu_(x, 0.2)
+        F.leaky_relu_(x, SLOPE)
         return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
