@@ -39,7 +39,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
     parser.add_argument("--quick", action="store_true", help="1024 px at batch 1 and 4 only, fewer rounds")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    devices = ["cuda"] * torch.cuda.is_available() + ["cpu"]
+    parser.add_argument("--device", choices=devices, default=devices[0])
     options = parser.parse_args()
     device = torch.device(options.device)
     with torch.inference_mode():
