@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .convert_checkpoint import ConvertCheckpoint
 from .encode_prompt import EncodePrompt
+from .file_descriptions import register_route
 from .invert_image import InvertImage
 from .load_models import LoadModels
 from .sample_picture import SamplePicture
@@ -25,4 +26,5 @@ NODES: list[type[io.ComfyNode]] = [
 
 class FFCLIPExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        register_route()
         return NODES

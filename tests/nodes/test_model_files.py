@@ -8,18 +8,6 @@ import torch
 EMBEDDED = "avatars (embedded)"
 
 
-@pytest.fixture
-def models(nodes: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
-    """An empty ComfyUI models folder with nothing of ours registered; gives it and ComfyUI's folder_paths."""
-    import folder_paths
-
-    others = {k: v for k, v in folder_paths.folder_names_and_paths.items() if k not in ("ffclip", "stylegan", "e4e")}
-    monkeypatch.setattr(folder_paths, "folder_names_and_paths", others)
-    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path))
-    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
-    return tmp_path, folder_paths
-
-
 def put(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")

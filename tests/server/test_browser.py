@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ffclip import run
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json"))
 READY = "!!(window.app?.vueAppReady && window.app.graph && window.LiteGraph?.registered_node_types?.SaveImage)"
@@ -59,19 +59,31 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
-    server: run.Server, workflow: Callable, browser: Browser, screenshots: Path, name: str
-) -> None:
+@pytest.fixture
+def open_template(server: run.Server, browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """The page with one of the pack's workflows, by name."""
     server.post("/settings", SETTINGS)
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     page.set_default_timeout(120_000)
-    page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
-    page.add_init_script(f"({COLLECT})()")
-    page.goto(f"{server.address}/?template={name}&source={run.PACK}")
-    page.wait_for_function(READY)
-    # Its nodes, and not those of the page's own first workflow.
-    page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')")
+
+    def open_it(name: str) -> Page:
+        page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
+        page.add_init_script(f"({COLLECT})()")
+        page.goto(f"{server.address}/?template={name}&source={run.PACK}")
+        page.wait_for_function(READY)
+        # Its nodes, and not those of the page's own first workflow.
+        page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')")
+        return page
+
+    yield open_it
+    page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
+    workflow: Callable, open_template: Callable[[str], Page], screenshots: Path, name: str
+) -> None:
+    page = open_template(name)
     missing = "() => window.app.graph.nodes.filter(node => !window.LiteGraph.registered_node_types[node.type])"
     assert page.evaluate(f"({missing})().map(node => node.type)") == []
 
@@ -90,4 +102,32 @@ def test_a_workflow_opens_from_its_template_and_runs_with_the_run_button(
     page.wait_for_timeout(2000)
     page.screenshot(path=screenshots / f"{name}.png")
     assert page.evaluate("() => window.complaints") == []
-    page.close()
+
+
+def test_the_drop_down_lists_tell_what_each_file_is(open_template: Callable[[str], Page], screenshots: Path) -> None:
+    page = open_template(NAMES[0])
+    page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    page.wait_for_timeout(1000)
+    x, y = page.evaluate("""() => {
+        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPLoadModels');
+        const widget = node.widgets.find(widget => widget.name === 'encoder');
+        const middle = [node.pos[0] + node.size[0] / 2, node.pos[1] + widget.last_y + 10];
+        return [...window.app.canvasPosToClientPos(middle)];
+    }""")
+    page.mouse.click(x, y)
+    entries = page.locator(".litecontextmenu .litemenu-entry")
+    entries.first.wait_for()
+    page.screenshot(path=screenshots / "file descriptions.png")
+    shown = entries.all_inner_texts()
+    assert "avatars (embedded): encoder of 64×64 px, 10 layers (avatars)" in shown
+    assert "other-family.safetensors: encoder of 64×64 px, 12 layers (others)" in shown
+    assert any(text.startswith("page.safetensors is a web page") for text in shown)
+    # What is chosen, queued and saved is the file's name alone.
+    entries.filter(has_text="other-family").click()
+    assert (
+        page.evaluate("""() => {
+        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPLoadModels');
+        return node.serialize().widgets_values[0];
+    }""")
+        == "other-family.safetensors"
+    )
