@@ -118,7 +118,13 @@ def as_stored(value: object) -> Stored | None:
     kind = _NUMPY.get(_numpy_kind(dtype))
     if kind is None or not isinstance(data, (bytes, FileBytes)) or any(type(length) is not int for length in shape):
         raise CheckpointError("is damaged: it has a NumPy array of an unknown kind")
-    steps = [math.prod(shape[:i] if fortran else shape[i + 1 :]) for i in range(len(shape))]
+    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    if isinstance(fortran, tuple):
+        if any(type(axis) is not int for axis in fortran) or sorted(fortran) != [*range(len(shape))]:
+            raise CheckpointError("is damaged: it has a NumPy array of an unknown kind")
+        shape, steps = tuple(shape[axis] for axis in fortran), [steps[axis] for axis in fortran]
+    elif fortran:
+        steps = [math.prod(shape[:i]) for i in range(len(shape))]
     if isinstance(data, FileBytes):
         storage = Storage(data.path, data.position, data.length // kind.itemsize, kind)
     else:
@@ -434,9 +440,10 @@ def _numpy_scalar(dtype: Any, data: Any = b"") -> Any:
     return np.frombuffer(data, np.dtype(_numpy_kind(dtype)))[0].item()
 
 
-def _array_in_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C") -> Object:
-    """How protocol 5 stores an array."""
-    return Object("numpy.ndarray", state=(1, shape, dtype, order == "F", data))
+def _array_in_buffer(data: Any, dtype: Any, shape: Any, order: Any = "C", axes: Any = None) -> Object:
+    """How protocol 5 stores an array; since NumPy 2.4 also one of other strides, as it lies in memory and the axes by
+    which to transpose it."""
+    return Object("numpy.ndarray", state=(1, shape, dtype, axes if order == "K" else order == "F", data))
 
 
 def _first(value: Any, *_rest: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import golden
 import layouts
+import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core import (
@@ -18,6 +20,7 @@ from ffclip.ffclip_core import (
     load_text_encoder,
 )
 from ffclip.ffclip_core.checkpoints import read_parts
+from ffclip.ffclip_core.checkpoints.pickles import Object, as_stored, read_pickle
 from ffclip.ffclip_core.encoder import Encoder
 from ffclip.ffclip_core.generator import Generator
 from ffclip.ffclip_core.modulation import Modulator
@@ -95,6 +98,34 @@ def test_large_arrays_in_an_archive(protocol: int, tmp_path: Path) -> None:
     content = {"g_ema": arrays, "latent_avg": network.latent_avg.numpy()}
     torch.save(content, tmp_path / "g.pt", pickle_protocol=protocol)
     same(load_generator(tmp_path / "g.pt"), network)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_arrays_of_any_strides(axes: tuple, tmp_path: Path) -> None:
+    """Since NumPy 2.4, protocol 5 stores them as they lie in memory, and the axes to transpose them by."""
+    array = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    content = (b"\x80\x05", pickled(array.tobytes()), pickled(np.dtype(np.float32)), pickled((2, 3, 4)))
+    (tmp_path / "array").write_bytes(
+        content[0]
+        + pickle.GLOBAL + b"numpy._core.numeric\n_frombuffer\n" + pickle.MARK + b"".join(content[1:])
+        + pickled("K") + pickled(axes) + pickle.TUPLE + pickle.REDUCE + pickle.STOP
+    )  # fmt: skip
+    with (tmp_path / "array").open("rb") as file:
+        found = as_stored(read_pickle(file, tmp_path / "array"))
+    assert found is not None
+    assert np.array_equal(found.read().numpy(), array.transpose(axes))
+
+
+def pickled(value: object) -> bytes:
+    """What puts a value on an unpickler's stack."""
+    return pickle.dumps(value, 2)[2:-1]
+
+
+@pytest.mark.parametrize("axes", [(0, 0, 1), (0, 1), (0, 1, 3), (-1, 0, 1), (0, 1, "2"), (0.0, 1, 2), ([], 1, 2)])
+def test_an_array_of_impossible_axes(axes: tuple) -> None:
+    array = Object("numpy.ndarray", state=(1, (2, 3, 4), Object("numpy.dtype", ("f4",)), axes, bytes(96)))
+    with pytest.raises(CheckpointError, match="NumPy array of an unknown kind"):
+        as_stored(array)
 
 
 @pytest.mark.parametrize("mean", [True, False])
