@@ -85,7 +85,10 @@ class ModulatedConv2d(nn.Module):
         demodulate: bool = True,
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))
+        # In memory in the order in which convolutions take it, where they would reorder it in every call.
+        order, back = ((0, 2, 3, 4, 1), (0, 4, 1, 2, 3)) if up else ((0, 1, 3, 4, 2), (0, 1, 4, 2, 3))
+        weight = torch.randn(1, out_channels, in_channels, kernel, kernel)
+        self.weight = nn.Parameter(weight.permute(order).contiguous().permute(back))
         self.modulation = EqualLinear(latent_dim, in_channels, bias_init=1.0)
         self.scale = 1 / math.sqrt(in_channels * kernel**2)
         self.up, self.demodulate = up, demodulate

@@ -2,12 +2,12 @@
 
 Nothing is computed otherwise than by the layers' own forward(): a strip's style and demodulation are multiplied into
 its picture's weights, gains into weights, biases and noise (leaky ReLU is positively homogeneous), and the rows that
-neighbours need are computed twice.
+neighbours need are handed on or computed twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,31 +38,26 @@ class _Layer:
             # The filter's taps are exact in every precision.
             self.filter = layer.conv.blur.kernel.to(dtype).expand(len(self.bias), 1, -1, -1)
 
-    def up(self, x: Tensor, first: int, last: int) -> Tensor:
-        """Rows first to last (both even) of the layer's output for the whole picture x."""
+    def up(self, x: Tensor, first: int, last: int, out: Tensor) -> None:
+        """Rows first to last (both even) of the layer's output for the whole picture x, into out."""
         before, after = first // 2 - 1, last // 2 + 1
         start = max(before, 0)
+        inside = start == before and after <= x.shape[2]
         x = F.conv_transpose2d(x[:, :, start:after], self.weight, stride=2)
         # Of these rows, the filter takes first - 1 to last + 1; beyond the picture there are zeros.
         x = x[:, :, first - 1 - 2 * start if start == before else 0 : last + 2 - 2 * start]
-        x = F.conv2d(x, self.filter, self.bias, padding=1, groups=len(self.bias))
-        skip = 1 if start == before else 0
-        return self._finish(x[:, :, skip : skip + last - first], first)
+        x = F.conv2d(x, self.filter, self.bias, padding=(0, 1) if inside else 1, groups=len(self.bias))
+        skip = 1 if start == before and not inside else 0
+        self._finish(x[:, :, skip : skip + last - first], first, out)
 
-    def same(self, x: Tensor, offset: int, first: int, last: int) -> Tensor:
-        """Rows first to last of the layer's output, where x has the rows from offset on, with one more on each side
-        unless there the picture ends."""
-        above, below = first - offset, offset + x.shape[2] - last
-        if above and below:
-            x = F.conv2d(x[:, :, above - 1 : x.shape[2] - below + 1], self.weight, self.bias, padding=(0, 1))
-        else:
-            x = F.conv2d(x, self.weight, self.bias, padding=1)[:, :, above : above + last - first]
-        return self._finish(x, first)
+    def same(self, x: Tensor, first: int, out: Tensor | None) -> Tensor:
+        """Rows from first on of the layer's output, where x has one row more above and below; into out, if given."""
+        return self._finish(F.conv2d(x, self.weight, self.bias, padding=(0, 1)), first, out)
 
-    def _finish(self, x: Tensor, first: int) -> Tensor:
+    def _finish(self, x: Tensor, first: int, out: Tensor | None) -> Tensor:
         if self.noise is not None:
             x.add_(self.noise[:, :, first : first + x.shape[2]])
-        F.leaky_relu_(x, SLOPE)
+        x = torch.ops.aten.leaky_relu.out(x, SLOPE, out=x if out is None else out)
         return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
@@ -80,28 +75,30 @@ def draw_block(
     x = x.to(layers[0].conv.dtype)
     first_layer, second_layer, to_rgb = layers
     up, same = _Layer(first_layer, modulations[0], noises[0]), _Layer(second_layer, modulations[1], noises[1])
-    height = 2 * x.shape[2]
+    height, rows = 2 * x.shape[2], max(4, rows // 2 * 2)
     rgb_weight = (to_rgb.conv.weight[0] * modulations[2][0][0, :, None, None]).to(to_rgb.conv.dtype)
     bias = to_rgb.bias.flatten()
-    rgb = _empty(x, 3, skip.dtype)
-    kept = _empty(x, len(same.bias), x.dtype) if keep else x.new_empty(0)
-    for first, last in _strips(height, rows):
-        # Two more rows, since `up` starts and ends at even ones.
-        top, bottom = max(first - 2, 0), min(last + 2, height)
-        piece = same.same(up.up(x, top, bottom), top, first, last)
-        if keep:
-            kept[:, :, first:last] = piece
-        rgb[:, :, first:last] = F.conv2d(piece, rgb_weight)
-    return kept, rgb_skip(rgb, bias, skip, to_rgb.limit)
-
-
-def _empty(x: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
-    """Room for features of twice the resolution of x."""
-    height, width = 2 * x.shape[2], 2 * x.shape[3]
-    return torch.empty(1, channels, height, width, dtype=dtype, device=x.device, memory_format=torch.channels_last)
-
-
-def _strips(height: int, rows: int) -> Iterator[tuple[int, int]]:
-    rows = max(2, rows // 2 * 2)
+    rgb = _empty(3, height, x, skip.dtype)
+    kept = _empty(len(same.bias), height, x, x.dtype) if keep else None
+    # The rows that a strip reads, from first - 1 to last: up to three are there from the strip before.
+    between = _empty(len(up.bias), min(rows, height) + 3, x, x.dtype)
     for first in range(0, height, rows):
-        yield first, min(first + rows, height)
+        last = min(first + rows, height)
+        top, bottom = first + 2 if first else 0, min(last + 2, height)
+        if first:
+            between[:, :, :3] = between[:, :, rows : rows + 3]
+        else:
+            between[:, :, 0] = 0
+        if top < bottom:
+            up.up(x, top, bottom, between[:, :, top - first + 1 : bottom - first + 1])
+        if last == height:
+            between[:, :, last - first + 1] = 0
+        piece = same.same(between[:, :, : last - first + 2], first, None if kept is None else kept[:, :, first:last])
+        rgb[:, :, first:last] = F.conv2d(piece, rgb_weight)
+    return x.new_empty(0) if kept is None else kept, rgb_skip(rgb, bias, skip, to_rgb.limit)
+
+
+def _empty(channels: int, rows: int, x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Room for so many rows of twice the width of x."""
+    shape = 1, channels, rows, 2 * x.shape[3]
+    return torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)

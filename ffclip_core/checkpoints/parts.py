@@ -116,8 +116,9 @@ def words(part: str) -> str:
 
 
 def _room(tensor: torch.Tensor) -> torch.Tensor:
-    """Memory for a weight, in the order in which convolutions take it, where they would reorder it in every call."""
-    order = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+    """Memory for a weight, in the order in which convolutions take it, where they would reorder it in every call.
+    The generator has its weights so itself."""
+    order = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
     return torch.empty_like(tensor, device="cpu", memory_format=order)
 
 

@@ -168,7 +168,8 @@ def test_a_file_cut_anywhere(tmp_path: Path) -> None:
 def _rewrite(path: Path, change: Callable[[dict, dict], None]) -> None:
     """A generator's file whose tensors and architecture were changed."""
     network = PARTS["generator"][1]()
-    tensors, architecture = network.state_dict(), network.architecture
+    tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
+    architecture = network.architecture
     change(tensors, architecture)
     metadata = {"format": "ffclip", "part": "generator", "family": "", "architecture": json.dumps(architecture)}
     save_file(tensors, path, metadata)
