@@ -70,10 +70,15 @@ class ResidualBlock(nn.Module):
         if isinstance(self.shortcut_layer, nn.MaxPool2d):
             stride = self.shortcut_layer.stride
             return x[:, :, ::stride, ::stride]
-        convolution, norm = cast(nn.Conv2d, self.shortcut_layer[0]), cast(nn.BatchNorm2d, self.shortcut_layer[1])
-        scale, shift = _factors(norm)
-        weight = convolution.weight * scale.view(-1, 1, 1, 1)
-        return F.conv2d(x, weight, shift.flatten(), convolution.stride)  # pyright: ignore[reportArgumentType]
+        return _normalized(x, self.shortcut_layer[0], self.shortcut_layer[1])
+
+
+def _normalized(x: Tensor, convolution: nn.Module, norm: nn.Module, padding: int = 0) -> Tensor:
+    """A convolution and the normalisation after it as one."""
+    assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)  # noqa: S101
+    scale, shift = _factors(norm)
+    weight = convolution.weight * scale.view(-1, 1, 1, 1)
+    return F.conv2d(x, weight, shift.flatten(), convolution.stride, padding)  # pyright: ignore[reportArgumentType]
 
 
 def _factors(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -180,13 +185,16 @@ class Encoder(nn.Module):
 
     def _stages(self, x: Tensor) -> list[Tensor]:
         """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""
-        x = self.input_layer(x)
+        x = self.input_layer(x) if self.training else self._input(x)
         stages, at = [], 0
         for count in self.blocks:
             x = self.body[at : at + count](x)
             stages.append(x)
             at += count
         return [stages[1], stages[2], self.top(stages[3])]
+
+    def _input(self, x: Tensor) -> Tensor:
+        return self.input_layer[2](_normalized(x, self.input_layer[0], self.input_layer[1], padding=1))
 
 
 def _upsample_add(x: Tensor, lateral: Tensor) -> Tensor:

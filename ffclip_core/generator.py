@@ -20,12 +20,13 @@ from ..cuda_ops.graphs import Graphs
 from ..cuda_ops.style_table import accurate
 from .errors import InputError
 from .kept_features import KeptFeatures
-from .strips import draw_block
+from .strips import draw_blocks
 
 NOISE_MODES = ("const", "random", "none")
 HALF_CLAMP = 256.0
-STRIPS_FROM, BFLOAT16_FROM = 128, 64
-"""px: smaller layers stay in the cache as they are, and stay exact."""
+STRIPS_FROM, TOGETHER_FROM, BFLOAT16_FROM = 128, 512, 64
+"""px: smaller layers stay in the cache as they are, have weights too large to take up again in each strip, and stay
+exact."""
 GROUP = 4
 """Pictures whose small layers are drawn together: memory stays flat for any batch."""
 Modulation = tuple[Tensor, Tensor | None]
@@ -44,8 +45,8 @@ class EqualLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.activate:
-            return fused_leaky_relu(F.linear(x, self.weight * self.scale), self.bias * self.lr_mul)
-        return F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+            return fused_leaky_relu(F.linear(x * self.scale, self.weight), self.bias * self.lr_mul)
+        return F.linear(x * self.scale, self.weight, self.bias * self.lr_mul)
 
 
 class PixelNorm(nn.Module):
@@ -412,11 +413,14 @@ class Generator(nn.Module):
         x, rgb = x[j : j + 1], rgb[j : j + 1]
         of_one = [(s[j : j + 1], None if d is None else d[j : j + 1]) for s, d in modulations]
         noises = [None if noise is None else noise[j % len(noise) :][:1] for noise in maps]
+        together = []
         for i in blocks:
-            of_block, of_noise = of_one[2 + 3 * i : 5 + 3 * i], noises[2 * i + 1 : 2 * i + 3]
-            keep = 8 << i in keep_at
-            go_on = keep or i + 1 < blocks.stop
-            x, rgb = draw_block(self._block(i), of_block, of_noise, x, rgb, self.strip_rows, go_on)
+            together.append((self._block(i), of_one[2 + 3 * i : 5 + 3 * i], noises[2 * i + 1 : 2 * i + 3]))
+            keep, last = 8 << i in keep_at, i + 1 == blocks.stop
+            if 8 << i >= TOGETHER_FROM and not keep and not last:
+                continue
+            x, rgb = draw_blocks(together, x, rgb, self.strip_rows, keep or not last)
+            together.clear()
             if kept and keep:
                 kept.keep(i, x, rgb)
         return rgb

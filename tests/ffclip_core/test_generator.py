@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import ffclip.ffclip_core.generator as generator_module
 import golden
 import pytest
 import torch
@@ -132,7 +133,13 @@ def wide() -> Generator:
 
 @pytest.mark.parametrize("rows", [0, 2, 6, 7, 64, 100, 1000])
 @pytest.mark.parametrize("noise", ["const", "random", "none", "list", "one for all"])
-def test_strips_draw_what_the_plain_published_form_draws(wide: Generator, rows: int, noise: str) -> None:
+@pytest.mark.parametrize("together", [16, 128, 512])
+def test_strips_draw_what_the_plain_published_form_draws(
+    wide: Generator, rows: int, noise: str, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """together: up to five blocks in a row, the two that are wide, or each for itself."""
+    monkeypatch.setattr(generator_module, "STRIPS_FROM", min(together, 128))
+    monkeypatch.setattr(generator_module, "TOGETHER_FROM", together)
     stream = torch.Generator().manual_seed(1)
     w = torch.randn(2, 14, 24, generator=stream)
     batch = {"list": 2, "one for all": 1}.get(noise)
