@@ -1,6 +1,6 @@
 """What FFCLIP takes on this machine, beside the same networks in their plain published form:
 
-    python run.py bench            all of it: about half an hour on two cores
+    python run.py bench            all of it: about a quarter of an hour on two cores
     python run.py bench --quick    small batches only
 
 Networks are of the published sizes, their weights random. The report is a table, a JSON and a plot.
@@ -45,10 +45,11 @@ def main() -> int:
     device = torch.device(options.device)
     with torch.inference_mode():
         results = {"machine": measure.machine(device), "operators": status(device), "quick": options.quick}
+        start = time.perf_counter()
         for name, part in _parts(device, options.quick):
-            start = time.perf_counter()
             results[name] = part
             print(f"{name}: {part} ({time.perf_counter() - start:.0f} s)", flush=True)  # noqa: T201
+            start = time.perf_counter()
     for path in report.write(results, options.out):
         print(path)  # noqa: T201
     return 0
@@ -239,7 +240,9 @@ def _loading() -> dict[str, Any]:
             save_part(folder / f"{part}.safetensors", network)
 
         def published() -> None:
-            load_encoder(folder / "e4e.pt"), load_generator(folder / "e4e.pt"), load_modulator(folder / "ffclip.pt")
+            load_encoder(folder / "e4e.pt")
+            load_generator(folder / "e4e.pt")
+            load_modulator(folder / "ffclip.pt")
 
         def converted() -> None:
             load_encoder(folder / "encoder.safetensors")

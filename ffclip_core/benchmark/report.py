@@ -50,6 +50,10 @@ def _table(results: dict[str, Any], plot: str) -> str:
         + ", ".join(f"{flops / 1e9:.0f} GFLOP/s in {name}" for name, flops in limit.items())
         + f" here. {_share(results)}",
         "",
+        "## Targets",
+        "",
+        *_targets(results),
+        "",
         "## Partial work, 1024 px, float32",
         "",
         *_seconds(results["partial"], results["partial"]["whole"], "of the whole picture's time"),
@@ -107,13 +111,50 @@ def _synthesis(results: dict[str, Any]) -> list[str]:
 
 
 def _share(results: dict[str, Any]) -> str:
-    row = next(row for row in results["synthesis"] if row["size"] == 1024 and row["batch"] == 1)
+    seconds = _row(results, 1)["seconds"]
     shares = [
-        f"{FLOP / row['seconds'][name] / limit:.0%} of it in {name}"
+        f"{FLOP / limit * 1e3:.3g} ms in {name}, of which synthesis takes {seconds[name] * 1e3:.3g} ms "
+        f"({FLOP / seconds[name] / limit:.0%})"
         for name, limit in results["limit"].items()
-        if name in row["seconds"]
+        if name in seconds
     ]
-    return f"One picture of 1024 px is 151 GFLOP: synthesis works at {' and '.join(shares)}."
+    return f"One picture of 1024 px is 151 GFLOP; at that rate it is {'; '.join(shares)}."
+
+
+def _row(results: dict[str, Any], batch: int) -> dict[str, Any]:
+    return next(row for row in results["synthesis"] if row["size"] == 1024 and row["batch"] == batch)
+
+
+def _targets(results: dict[str, Any]) -> list[str]:
+    """What this pack wants to reach, and whether it does."""
+    one, four = _row(results, 1), _row(results, 4)
+    speed = {name: one["seconds"]["peer"] / seconds for name, seconds in one["seconds"].items()}
+    targets: list[tuple[str, str, float | None, float, bool]] = []  # what, how it is written, found, wanted, at least
+    if results["machine"]["gpu"]:
+        targets.append(("1024 px, float16, one picture, × peer", "{:.1f}", speed["float16"], 3, True))
+    else:
+        encoder, memory = results["encoder"]["seconds"], one["memory"]["float32"]
+        share = FLOP / one["seconds"]["float32"] / results["limit"]["float32"]
+        targets += [
+            ("1024 px, float32, one picture, × peer", "{:.1f}", speed["float32"], 5, True),
+            ("four pictures", "{:.1f}", four["seconds"]["peer"] / four["seconds"]["float32"], 5.5, True),
+            ("share of the convolution limit", "{:.0%}", share, 0.65, True),
+            ("memory, one picture, MB", "{:.0f}", None if memory is None else memory / 1e6, 200, False),
+            ("e4e, float32, × peer", "{:.2f}", encoder["peer"] / encoder["float32"], 1.25, True),
+        ]
+        if "bfloat16" in speed:
+            targets += [
+                ("1024 px, bfloat16, one picture, × peer", "{:.1f}", speed["bfloat16"], 10, True),
+                ("difference to float32, PSNR, dB", "{:.0f}", one["psnr"]["bfloat16"], 50, True),
+                ("e4e, bfloat16, × peer", "{:.2f}", encoder["peer"] / encoder["bfloat16"], 2, True),
+            ]
+    lines = ["| | wanted | found | |", "|---|---|---|---|"]
+    for what, how, found, wanted, at_least in targets:
+        if found is not None:
+            reached = found >= wanted if at_least else found <= wanted
+            sign, verdict = "≥" if at_least else "≤", "reached" if reached else "missed"
+            lines.append(f"| {what} | {sign} {how.format(wanted)} | {how.format(found)} | {verdict} |")
+    return lines
 
 
 def _ratios(seconds: dict[str, float]) -> list[str]:
