@@ -54,7 +54,8 @@ def test_the_plain_encoder_is_the_encoder() -> None:
 def test_memory_is_measured_where_it_can_be() -> None:
     size = 64 << 20
     found = measure.peak_memory(lambda: torch.ones(size // 4), torch.device("cpu"))
-    assert found is None or size <= found < size + (16 << 20)
+    # Linux counts pages per processor and adds them up late: some hundred kB are not in the sum yet.
+    assert found is None or size - (1 << 20) <= found < size + (16 << 20)
 
 
 def test_cases_take_turns() -> None:
