@@ -18,9 +18,12 @@ from torch import Tensor, nn
 from ..cuda_ops.style_table import accurate
 from .errors import InputError
 from .generator import EqualLinear
+from .packed_convolution import PackedConv2d
 
 COARSE_HEADS, MEDIUM_HEADS = 3, 4
 """How many heads read the coarsest and the middle pyramid level; all others read the finest."""
+STRIP_ROWS = 64
+"""Rows of the picture that a CPU takes through the first block at once."""
 
 
 class SqueezeExcite(nn.Module):
@@ -45,9 +48,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(before),
-            nn.Conv2d(before, after, 3, padding=1, bias=False),
+            PackedConv2d(before, after, 3, padding=1, bias=False),
             nn.PReLU(after),
-            nn.Conv2d(after, after, 3, stride, padding=1, bias=False),
+            PackedConv2d(after, after, 3, stride, padding=1, bias=False),
             nn.BatchNorm2d(after),
             SqueezeExcite(after),
         )
@@ -59,12 +62,18 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             return self.res_layer(x) + self.shortcut_layer(x)
-        # For use, the last normalisation is two factors that go into the gate, instead of a pass over all features.
-        y = self.res_layer[:4](x)
+        return self.join(*self.branches(x))
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual, before its normalisation, and the shortcut."""
+        return self.res_layer[:4](x), self._shortcut(x)
+
+    def join(self, residual: Tensor, shortcut: Tensor) -> Tensor:
+        """The normalisation is two factors that go into the gate, instead of a pass over all features."""
         norm, excite = cast(nn.BatchNorm2d, self.res_layer[4]), cast(SqueezeExcite, self.res_layer[5])
         scale, shift = _factors(norm)
-        gate = excite.gate(y.mean((2, 3), keepdim=True) * scale + shift)
-        return torch.addcmul(self._shortcut(x) + shift * gate, y, scale * gate)
+        gate = excite.gate(residual.mean((2, 3), keepdim=True) * scale + shift)
+        return (shortcut + shift * gate).addcmul_(residual, scale * gate)
 
     def _shortcut(self, x: Tensor) -> Tensor:
         if isinstance(self.shortcut_layer, nn.MaxPool2d):
@@ -96,9 +105,9 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(downscales):
-            convolution = nn.Conv2d(width, width, 3, 2, 1)
+            convolution = PackedConv2d(width, width, 3, 2, 1)
             nn.init.kaiming_normal_(convolution.weight, a=0.01)  # Codes have unit scale from the start.
-            layers += [convolution, nn.LeakyReLU(0.01)]
+            layers += [convolution, nn.LeakyReLU(0.01, inplace=True)]
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(width, latent_dim)
 
@@ -185,17 +194,33 @@ class Encoder(nn.Module):
 
     def _stages(self, x: Tensor) -> list[Tensor]:
         """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""
-        x = self.input_layer(x) if self.training else self._input(x)
+        x, begun = (self.input_layer(x), 0) if self.training else (self._first_block(x), 1)
         stages, at = [], 0
         for count in self.blocks:
-            x = self.body[at : at + count](x)
+            x = self.body[max(at, begun) : at + count](x)
             stages.append(x)
             at += count
         return [stages[1], stages[2], self.top(stages[3])]
+
+    def _first_block(self, x: Tensor) -> Tensor:
+        """The input layer and the first block. Features of full width and height are only there in strips on a CPU:
+        as a whole they leave its cache, and are fresh memory of the system's in every call."""
+        block = cast(ResidualBlock, self.body[0])
+        height = x.shape[2]
+        rows = STRIP_ROWS if x.device.type == "cpu" else height
+        strips = []
+        for top in range(0, height, rows):
+            # Three 3×3 convolutions see three rows beyond. The block halves the rows: it begins at an even one.
+            first, last = max(0, top - 4), top + rows + 4
+            kept = slice((top - first) // 2, (top - first + rows) // 2)
+            branches = block.branches(self._input(x[:, :, first:last]))
+            strips.append([branch[:, :, kept] for branch in branches])
+        residual, shortcut = (torch.cat(branch, 2) for branch in zip(*strips, strict=True))
+        return block.join(residual, shortcut)
 
     def _input(self, x: Tensor) -> Tensor:
         return self.input_layer[2](_normalized(x, self.input_layer[0], self.input_layer[1], padding=1))
 
 
 def _upsample_add(x: Tensor, lateral: Tensor) -> Tensor:
-    return F.interpolate(x, size=lateral.shape[-2:], mode="bilinear", align_corners=True) + lateral
+    return F.interpolate(x, size=lateral.shape[-2:], mode="bilinear", align_corners=True).add_(lateral)

@@ -164,7 +164,7 @@ def _partial(device: torch.device, budget: float) -> dict[str, float]:
 
 def _encoder(device: torch.device, lower: list[torch.dtype], budget: float) -> dict[str, Any]:
     torch.manual_seed(0)
-    plain = Encoder().eval().requires_grad_(False).to(device)
+    plain = Encoder().eval().to(device)  # Weights that require gradients are never packed.
     ours = Encoder().eval().requires_grad_(False)
     ours.load_state_dict(plain.state_dict())
     ours = ours.to(device).to(memory_format=torch.channels_last)  # As it is loaded from a file.

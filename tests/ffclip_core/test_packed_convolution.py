@@ -1,0 +1,119 @@
+"""Packed weights give what plain ones give, and are plain wherever anything else looks at them.
+
+That they take no memory beside the plain ones: test_full_size.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from ffclip.ffclip_core.packed_convolution import PackedConv2d, _has_kernels
+from torch import Tensor
+
+pytestmark = pytest.mark.skipif(not _has_kernels(torch.float32), reason="no oneDNN for x86 here: weights stay plain")
+
+
+def use(convolution: PackedConv2d, x: Tensor) -> PackedConv2d:
+    with torch.inference_mode():
+        for _ in range(2):
+            convolution(x)
+    assert convolution.weight.is_mkldnn
+    return convolution
+
+
+@pytest.fixture
+def convolution() -> PackedConv2d:
+    torch.manual_seed(0)
+    return PackedConv2d(48, 64, 3, stride=2, padding=1).requires_grad_(False)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.randn(1, 48, 20, 12)
+
+
+def plain(convolution: PackedConv2d, x: Tensor) -> Tensor:
+    return F.conv2d(x, convolution.weight, convolution.bias, convolution.stride, convolution.padding)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_from_the_second_call_on_weights_are_packed(convolution: PackedConv2d, x: Tensor, dtype: torch.dtype) -> None:
+    if not _has_kernels(dtype):
+        pytest.skip("oneDNN has no bfloat16 for this processor")
+    convolution, x = convolution.to(dtype), x.to(dtype)
+    expected = plain(convolution, x)
+    for call in range(4):
+        assert torch.allclose(convolution(x), expected, rtol=2e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-5)
+        assert convolution.weight.is_mkldnn == (call > 0)
+
+
+@pytest.mark.parametrize("shape", [(3, 48, 20, 12), (1, 48, 1, 1), (1, 48, 2, 3), (2, 48, 65, 33), (0, 48, 20, 12)])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_pictures_of_another_size_and_number(
+    convolution: PackedConv2d, x: Tensor, shape: tuple[int, ...], order: torch.memory_format
+) -> None:
+    other = torch.randn(shape).contiguous(memory_format=order)
+    expected = plain(convolution, other)
+    use(convolution, x)
+    with torch.inference_mode():
+        found = convolution(other)
+    assert convolution.weight.is_mkldnn and found.shape == expected.shape
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def _saved(convolution: PackedConv2d) -> Tensor:
+    file = io.BytesIO()
+    torch.save(convolution, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False).weight
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c: c.state_dict()["weight"],
+        lambda c: torch.nn.Sequential(c).state_dict()["0.weight"],
+        lambda c: c.double().weight.float(),
+        lambda c: torch.nn.Sequential(c).to(memory_format=torch.channels_last)[0].weight,
+        lambda c: c.train().weight,
+        lambda c: copy.deepcopy(c).weight,
+        _saved,
+    ],
+    ids=["state dict", "state dict of all", "converted", "moved", "training", "copied", "saved"],
+)
+def test_who_looks_finds_the_plain_weights(
+    convolution: PackedConv2d, x: Tensor, look: Callable[[PackedConv2d], Tensor]
+) -> None:
+    expected = convolution.weight.clone()
+    use(convolution, x)
+    assert torch.equal(look(convolution), expected)
+    assert not convolution.weight.is_mkldnn
+
+
+def test_other_weights_can_be_loaded(convolution: PackedConv2d, x: Tensor) -> None:
+    other = PackedConv2d(48, 64, 3, stride=2, padding=1)
+    use(convolution, x)
+    convolution.load_state_dict(other.state_dict())
+    for _ in range(3):
+        assert torch.allclose(convolution(x), plain(other, x), atol=1e-5)
+
+
+def test_gradients_reach_what_is_before(convolution: PackedConv2d, x: Tensor) -> None:
+    start = x.clone().requires_grad_()
+    use(convolution, x)(start).sum().backward()
+    assert start.grad is not None and not convolution.weight.is_mkldnn
+
+
+def test_training_after_use(convolution: PackedConv2d, x: Tensor) -> None:
+    weight = use(convolution, x).train().requires_grad_().weight
+    convolution(x).sum().backward()
+    assert weight.grad is not None
+    with torch.no_grad():
+        for _ in range(2):
+            convolution(x)
+    assert convolution.weight is weight, "an optimiser holds it"
