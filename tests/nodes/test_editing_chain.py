@@ -352,6 +352,22 @@ def test_a_value_that_the_server_lets_through(
             chain.modulate(chain.invert(sample), chain.encode("Bald"), **inputs)
 
 
+def test_the_encoder_stays_packed_from_run_to_run(chain, parts, sample) -> None:  # noqa: ANN001
+    """ComfyUI's memory management looks at the network before each run."""
+    from ffclip.ffclip_core.packed_convolution import PackedConv2d, _has_kernels
+
+    if not _has_kernels(torch.float32):
+        pytest.skip("no oneDNN for x86 here: weights stay plain")
+    convolutions = [module for module in parts.encoder.network.modules() if isinstance(module, PackedConv2d)]
+    first = chain.invert(sample).w
+    chain.invert(sample * 0.9)
+    packed = [convolution.weight for convolution in convolutions]
+    assert all(weight.is_mkldnn for weight in packed)
+    chain.synthesize(chain.modulate(chain.invert(sample * 0.8), chain.encode("Bald"))[0])
+    assert torch.allclose(chain.invert(sample).w, first, atol=1e-5)
+    assert all(convolution.weight is weight for convolution, weight in zip(convolutions, packed, strict=True))
+
+
 def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
     import comfy.model_management
 
