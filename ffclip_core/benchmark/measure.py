@@ -7,11 +7,13 @@ import gc
 import platform
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 ROUNDS = 15
 _STATUS = Path("/proc/self/status")
@@ -71,15 +73,24 @@ def _memory(field: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def convolution_limit(device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of the fastest plain 3×3 convolution that a generator of 1024 px has."""
-    best = 0.0
+def plain_convolutions(device: torch.device, dtype: torch.dtype, flop: float) -> tuple[Callable[[], None], float]:
+    """About `flop` multiplications and additions as nothing but 3×3 convolutions, of the width and size, among those
+    in a generator of 1024 px, that the device is fastest at; and how many they are exactly."""
+    cases, flops = {}, {}
     for channels, side in ((512, 64), (256, 128), (128, 256), (64, 512)):
         x = torch.randn(1, channels, side, side, device=device).to(dtype, memory_format=torch.channels_last)
         weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
-        run = {"": lambda x=x, weight=weight: F.conv2d(x, weight, padding=1)}
-        best = max(best, 2 * 9 * channels**2 * side**2 / interleaved(run, device, 0.5)[""])
-    return best
+        once = 2 * 9 * channels**2 * side**2
+        name, count = f"{channels} channels", max(1, round(flop / once))
+        cases[name], flops[name] = partial(_convolve, x, weight, count), float(count * once)
+    seconds = interleaved(cases, device, 2)
+    fastest = max(cases, key=lambda name: flops[name] / seconds[name])
+    return cases[fastest], flops[fastest]
+
+
+def _convolve(x: Tensor, weight: Tensor, count: int) -> None:
+    for _ in range(count):
+        F.conv2d(x, weight, padding=1)
 
 
 def machine(device: torch.device) -> dict[str, Any]:

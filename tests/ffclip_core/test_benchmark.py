@@ -33,7 +33,7 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
         assert row["difference"] < 1e-5 and row["seconds"]["float32"] > 0
         assert f"| {row['size']} | {row['batch']} |" in table.read_text(encoding="utf-8")
     verdicts = re.findall(r"\| (reached|missed) \|", table.read_text(encoding="utf-8"))
-    assert len(verdicts) == 8 - 3 * ("bfloat16" not in results["limit"])
+    assert len(verdicts) == 8 - 3 * ("bfloat16" not in results["synthesis"][0]["seconds"])
     assert "| missed |" in table.read_text(encoding="utf-8"), "so narrow a network is not fast"
     assert results["partial"]["quarter"] < results["partial"]["whole"]
     assert results["encoder"]["difference"] < 1e-5
