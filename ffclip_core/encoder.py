@@ -8,7 +8,7 @@ Parameters carry the names of published e4e files.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -170,6 +170,18 @@ class Encoder(nn.Module):
             "blocks": list(self.blocks),
             "pyramid_width": self.pyramid_width,
         }
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """As of any module: packed weights (PackedConv2d) are made plain when the first of them comes by."""
+        for name, parameter in super().named_parameters(prefix, recurse, remove_duplicate):
+            if parameter.is_mkldnn:
+                for module in self.modules():
+                    if isinstance(module, PackedConv2d):
+                        module.unpack()
+                parameter = self.get_parameter(name.removeprefix(f"{prefix}."))
+            yield name, parameter
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included, in float32 at least.

@@ -15,7 +15,8 @@ class PackedConv2d(nn.Conv2d):
     every call: for few positions that takes as long as the multiplications. Packed, `weight` is a tensor of the layout
     torch._mkldnn in place of the plain one, not beside it. It is plain again after moving or converting the module,
     its state dict, loading one, copying and train(), and before a call that needs gradients; the values are
-    the same bit for bit. Weights that require gradients are never packed, so an optimiser's stay its own.
+    the same bit for bit. Weights that require gradients are never packed, so an optimiser's stay its own. A network of
+    them should see to it that its parameters() are plain, as Encoder does.
     """
 
     _called = False

@@ -10,6 +10,7 @@ import pytest
 import torch
 from ffclip.ffclip_core import InputError, load_encoder
 from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.packed_convolution import PackedConv2d, _has_kernels
 
 
 def test_the_keys_are_those_of_published_files() -> None:
@@ -42,3 +43,20 @@ def test_pictures_of_another_size_are_refused() -> None:
     assert encoder(torch.zeros(2, 3, 64, 64)).shape == (2, 10, 32)
     with pytest.raises(InputError, match=r"\[batch, 3, 64, 64\].*\[1, 3, 256, 256\]"):
         encoder(torch.zeros(1, 3, 256, 256))
+
+
+def test_parameters_are_plain_after_use() -> None:
+    """What programs do with the parameters of a network works, whatever order their numbers lie in."""
+    encoder = Encoder(10, 32, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=16).eval().requires_grad_(False)
+    expected = {name: parameter.clone() for name, parameter in encoder.named_parameters("some.prefix")}
+    with torch.inference_mode():
+        for _ in range(2):
+            encoder(torch.zeros(1, 3, 64, 64))
+    packed = next(module for module in encoder.modules() if isinstance(module, PackedConv2d))
+    assert packed.weight.is_mkldnn == _has_kernels(torch.float32)
+    next(encoder.parameters())  # As one asks for device and number format.
+    assert packed.weight.is_mkldnn == _has_kernels(torch.float32)
+    found = dict(encoder.named_parameters("some.prefix"))
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert all(parameter.requires_grad for parameter in encoder.requires_grad_().parameters())
