@@ -23,37 +23,28 @@ class PackedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in_channels, H, W] → [B, out_channels, H', W']."""
-        if not self._can_pack(x):
-            self.unpack()
-            return super().forward(x)
-        if not self._called:  # Packing takes as long as some calls save: one picture alone is not worth it.
-            self._called = True
-            return super().forward(x)
-        weight, how = self.weight, (self.padding, self.stride, self.dilation, self.groups)
+        weight = self.weight  # Looked at once: other threads may pack and unpack meanwhile.
+        how = (self.padding, self.stride, self.dilation, self.groups)
+        if not _can_pack(weight, x):
+            return self._conv_forward(x, self.unpack(), self.bias)
         if not weight.is_mkldnn:
+            if not self._called:  # Packing takes as long as some calls save: one picture alone is not worth it.
+                self._called = True
+                return self._conv_forward(x, weight, self.bias)
             with torch.inference_mode(False), torch.no_grad():
                 packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *how, x.shape)
             self.weight = weight = nn.Parameter(packed, requires_grad=False)
         return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *how, "none", [], "")
 
-    def _can_pack(self, x: Tensor) -> bool:
-        weight = self.weight
-        return (
-            x.device.type == weight.device.type == "cpu"
-            and x.dtype == weight.dtype
-            and _has_kernels(x.dtype)
-            and not weight.requires_grad
-            and not (x.requires_grad and torch.is_grad_enabled())
-        )
-
-    def unpack(self) -> None:
-        """Make the weight plain, where it is not."""
+    def unpack(self) -> Tensor:
+        """Make the weight plain, where it is not; the plain weight."""
         weight = self.weight
         self._called = False
         if weight.is_mkldnn:
             with torch.inference_mode(False), torch.no_grad():
                 plain = weight.to_dense().contiguous(memory_format=torch.channels_last)
-            self.weight = nn.Parameter(plain, requires_grad=weight.requires_grad)
+            self.weight = weight = nn.Parameter(plain, requires_grad=weight.requires_grad)
+        return weight
 
     def train(self, mode: bool = True) -> PackedConv2d:
         self.unpack()
@@ -74,6 +65,16 @@ class PackedConv2d(nn.Conv2d):
     def __getstate__(self) -> dict[str, Any]:
         self.unpack()
         return self.__dict__.copy()
+
+
+def _can_pack(weight: Tensor, x: Tensor) -> bool:
+    return (
+        x.device.type == weight.device.type == "cpu"
+        and x.dtype == weight.dtype
+        and _has_kernels(x.dtype)
+        and not weight.requires_grad
+        and not (x.requires_grad and torch.is_grad_enabled())
+    )
 
 
 def _has_kernels(dtype: torch.dtype) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -117,3 +118,18 @@ def test_training_after_use(convolution: PackedConv2d, x: Tensor) -> None:
         for _ in range(2):
             convolution(x)
     assert convolution.weight is weight, "an optimiser holds it"
+
+
+def test_threads_may_pack_and_unpack_at_once(convolution: PackedConv2d, x: Tensor) -> None:
+    expected = plain(convolution, x)
+
+    def work(number: int) -> bool:
+        same = True
+        for i in range(200):
+            same = same and torch.allclose(convolution(x), expected, atol=1e-5)
+            if i % 5 == number:
+                convolution.unpack()
+        return same
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(work, range(4)))
