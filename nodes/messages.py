@@ -13,4 +13,5 @@ def tell_user(node_id: str | None, message: str, level: int = logging.INFO) -> N
 
     server = getattr(PromptServer, "instance", None)
     if server is not None and node_id is not None:
-        server.send_progress_text(message, node_id)
+        # The page takes this for markup, and a message may quote what a file says of itself.
+        server.send_progress_text(message.replace("<", "‹"), node_id)

@@ -6,6 +6,11 @@ const NODES = ["FFCLIPLoadModels", "FFCLIPConvertCheckpoint"];
 const WIDTH = 520; // px, in which most descriptions fit
 let labels = {};
 
+function label(input, value) {
+    // The page takes the entries of a list for markup, and what a file says of itself is anybody's: it stays text.
+    return String(labels[input]?.[value] ?? value ?? "").replaceAll("<", "‹");
+}
+
 async function readLabels() {
     const response = await api.fetchApi("/ffclip/files");
     if (!response.ok) return; // The names alone do as well.
@@ -21,7 +26,7 @@ app.registerExtension({
         if (!NODES.includes(node.comfyClass)) return;
         node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]); // A saved node takes its own size after this.
         for (const widget of node.widgets ?? []) {
-            if (widget.type === "combo") widget.options.getOptionLabel = (value) => labels[widget.name]?.[value] ?? value ?? "";
+            if (widget.type === "combo") widget.options.getOptionLabel = (value) => label(widget.name, value);
         }
     },
 });

@@ -122,6 +122,8 @@ def test_the_drop_down_lists_tell_what_each_file_is(open_template: Callable[[str
     assert "avatars (embedded): encoder of 64×64 px, 10 layers (avatars)" in shown
     assert "other-family.safetensors: encoder of 64×64 px, 12 layers (others)" in shown
     assert any(text.startswith("page.safetensors is a web page") for text in shown)
+    assert any(text.startswith("markup-encoder.safetensors: encoder") and "img src=" in text for text in shown)
+    assert page.evaluate("() => window.ran") is None
     # What is chosen, queued and saved is the file's name alone.
     entries.filter(has_text="other-family").click()
     assert (
@@ -131,3 +133,18 @@ def test_the_drop_down_lists_tell_what_each_file_is(open_template: Callable[[str
     }""")
         == "other-family.safetensors"
     )
+
+
+def test_what_files_say_of_themselves_is_no_markup_in_the_loader_either(open_template: Callable[[str], Page]) -> None:
+    page = open_template("edit-by-text")
+    page.evaluate("""() => {
+        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPLoadModels');
+        for (const widget of node.widgets)
+            if (widget.name !== 'precision') widget.value = `markup-${widget.name}.safetensors`;
+    }""")
+    page.evaluate(LISTEN)
+    page.get_by_test_id("queue-button").get_by_role("button", name="Run").first.click()
+    page.wait_for_function("() => window.finished !== null", timeout=180_000)
+    assert page.evaluate("() => window.finished") == {"kind": "execution_success", "message": ""}
+    page.get_by_text("markup-generator.safetensors: generator, 64 px, 10 layers (‹img").first.wait_for()
+    assert page.evaluate("() => window.ran") is None
