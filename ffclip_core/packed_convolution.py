@@ -71,13 +71,13 @@ def _can_pack(weight: Tensor, x: Tensor) -> bool:
     return (
         x.device.type == weight.device.type == "cpu"
         and x.dtype == weight.dtype
-        and _has_kernels(x.dtype)
+        and has_kernels(x.dtype)
         and not weight.requires_grad
         and not (x.requires_grad and torch.is_grad_enabled())
     )
 
 
-def _has_kernels(dtype: torch.dtype) -> bool:
+def has_kernels(dtype: torch.dtype) -> bool:
     """Whether oneDNN has kernels for this number format and an x86 processor. PyTorch has no public function for a
     convolution with packed weights, so a version without the private one counts as one that has none."""
     operators = torch.ops.mkldnn

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from ffclip.cuda_ops import epilogue, fir_epilogue, ladder, plain, rgb_skip, status, styles
+from ffclip.cuda_ops import epilogue, fir_epilogue, plain, rgb_skip, status, styles
 from ffclip.cuda_ops.graphs import Graphs
 from ffclip.cuda_ops.self_test import TOLERANCES, cases, check, style_case, to_device
 from ffclip.ffclip_core.generator import Generator
@@ -35,7 +35,7 @@ def test_operators(dtype: torch.dtype, mode: type[torch.no_grad], device: torch.
         with mode():
             result = OPERATORS[name](*to_device(given, device))
         check(name, dtype, result, expected, TOLERANCES[dtype])
-    assert ladder.LADDER.kernels(device) is not None
+    assert status(device).startswith("CUDA kernels (NVRTC "), "an operator failed, and plain PyTorch took its place"
 
 
 def test_styles(device: torch.device) -> None:

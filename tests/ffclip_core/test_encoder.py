@@ -10,7 +10,7 @@ import pytest
 import torch
 from ffclip.ffclip_core import InputError, load_encoder
 from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.packed_convolution import PackedConv2d, _has_kernels
+from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
 
 
 def test_the_keys_are_those_of_published_files() -> None:
@@ -53,9 +53,9 @@ def test_parameters_are_plain_after_use() -> None:
         for _ in range(2):
             encoder(torch.zeros(1, 3, 64, 64))
     packed = next(module for module in encoder.modules() if isinstance(module, PackedConv2d))
-    assert packed.weight.is_mkldnn == _has_kernels(torch.float32)
+    assert packed.weight.is_mkldnn == has_kernels(torch.float32)
     next(encoder.parameters())  # As one asks for device and number format.
-    assert packed.weight.is_mkldnn == _has_kernels(torch.float32)
+    assert packed.weight.is_mkldnn == has_kernels(torch.float32)
     found = dict(encoder.named_parameters("some.prefix"))
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], value) for name, value in expected.items())

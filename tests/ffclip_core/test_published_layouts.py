@@ -112,8 +112,7 @@ def test_arrays_of_any_strides(axes: tuple, tmp_path: Path) -> None:
     )  # fmt: skip
     with (tmp_path / "array").open("rb") as file:
         found = as_stored(read_pickle(file, tmp_path / "array"))
-    assert found is not None
-    assert np.array_equal(found.read().numpy(), array.transpose(axes))
+    assert found is not None and np.array_equal(found.read().numpy(), array.transpose(axes))
 
 
 def pickled(value: object) -> bytes:

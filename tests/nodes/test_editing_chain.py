@@ -354,9 +354,9 @@ def test_a_value_that_the_server_lets_through(
 
 def test_the_encoder_stays_packed_from_run_to_run(chain, parts, sample) -> None:  # noqa: ANN001
     """ComfyUI's memory management looks at the network before each run."""
-    from ffclip.ffclip_core.packed_convolution import PackedConv2d, _has_kernels
+    from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
 
-    if not _has_kernels(torch.float32):
+    if not has_kernels(torch.float32):
         pytest.skip("no oneDNN for x86 here: weights stay plain")
     convolutions = [module for module in parts.encoder.network.modules() if isinstance(module, PackedConv2d)]
     first = chain.invert(sample).w

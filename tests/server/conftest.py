@@ -12,14 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from ffclip import run
-from ffclip.ffclip_core import (
-    EMBEDDED,
-    load_encoder,
-    load_generator,
-    load_modulator,
-    load_text_encoder,
-    save_part,
-)
+from ffclip.ffclip_core import EMBEDDED, save_part
+from ffclip.ffclip_core.checkpoints import read_parts
+from ffclip.ffclip_core.checkpoints.parts import KINDS
 from ffclip.ffclip_core.encoder import Encoder
 from PIL import Image
 
@@ -42,12 +37,6 @@ class EmptyBatch:
 NODE_CLASS_MAPPINGS = {"TestEmptyBatch": EmptyBatch}
 """
 
-LOADERS: dict[str, Callable[[Path], Any]] = {
-    "encoder": load_encoder,
-    "text_encoder": load_text_encoder,
-    "modulator": load_modulator,
-    "generator": load_generator,
-}
 MARKUP = '<img src="/" onerror="window.ran = true">'
 """A family's name that would run in the page, if a page took it for markup."""
 
@@ -62,10 +51,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (models / "cut-off.safetensors").write_bytes(b"\x00\x10\x00\x00\x00\x00\x00\x00{")
     other = Encoder(12, 256, (64, 64), (16, 32, 32, 32), (1, 1, 1, 1), 32, family="others")
     save_part(models / "other-family.safetensors", other)
-    for part, load in LOADERS.items():
-        network = load(EMBEDDED / f"{part}.safetensors")
+    for kind in KINDS:
+        network = read_parts(EMBEDDED / f"{kind}.safetensors")[kind].build()
         network.family = MARKUP
-        save_part(models / f"markup-{part}.safetensors", network)
+        save_part(models / f"markup-{kind}.safetensors", network)
     pack = base / "custom_nodes" / "empty_batch"
     pack.mkdir(parents=True)
     (pack / "__init__.py").write_text(EMPTY_BATCH)
