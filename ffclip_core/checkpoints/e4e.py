@@ -8,8 +8,9 @@ from ..errors import CheckpointError
 from .files import Contents
 from .parts import Part
 from .pickles import as_dict, as_stored
-from .rosinality import count, dimension, generator, is_generator, tensors_under
+from .state_dict import count, dimension, tensors_under
 from .stored import Stored
+from .stylegan2 import generator, is_generator
 
 NAME = "e4e"
 _KIND = "Encoder4Editing"

@@ -10,8 +10,9 @@ import re
 from .files import Contents
 from .parts import Part
 from .pickles import as_dict
-from .rosinality import count, dimension, generator, is_generator, tensors_under
+from .state_dict import count, dimension, tensors_under
 from .stored import Stored
+from .stylegan2 import generator, is_generator
 
 NAME = "FFCLIP"
 _BLOCKS = "att_mapper.att_mapper."

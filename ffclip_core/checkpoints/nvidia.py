@@ -12,8 +12,9 @@ from ..errors import CheckpointError
 from .files import Contents
 from .parts import Part
 from .pickles import Object, as_dict
-from .rosinality import check_filter, dimension, generator, tensors_under
+from .state_dict import dimension, tensors_under
 from .stored import Stored
+from .stylegan2 import check_filter, generator
 
 NAME = "StyleGAN2-ADA (NVIDIA)"
 _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from ..errors import CheckpointError
 from .files import Contents
 from .parts import KINDS, Network, Part, network_class
-from .rosinality import tensors_under
+from .state_dict import tensors_under
 
 NAME = "FFCLIP's own"
 FORMAT = "ffclip"

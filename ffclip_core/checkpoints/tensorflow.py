@@ -8,8 +8,8 @@ from ..errors import CheckpointError
 from .files import Contents
 from .parts import Part
 from .pickles import Object, as_dict, as_stored
-from .rosinality import generator
 from .stored import Stored
+from .stylegan2 import generator
 
 NAME = "StyleGAN2 (NVIDIA, TensorFlow)"
 _NETWORK = "dnnlib.tflib.network.Network"

@@ -1,0 +1,32 @@
+"""Looking tensors up in a state dict."""
+
+from __future__ import annotations
+
+import itertools
+
+from ..errors import CheckpointError
+from .pickles import as_dict, as_stored
+from .stored import Stored
+
+
+def tensors_under(value: object, prefix: str = "") -> dict[str, Stored]:
+    """The tensors of a state dict whose names begin with the prefix, without it."""
+    found = {}
+    for key, item in (as_dict(value) or {}).items():
+        if isinstance(key, str) and key.startswith(prefix):
+            tensor = as_stored(item)
+            if tensor is not None:
+                found[key.removeprefix(prefix)] = tensor
+    return found
+
+
+def count(tensors: dict[str, Stored], pattern: str, start: int = 0) -> int:
+    """How many of pattern.format(start), pattern.format(start + 1), ... are there without a gap."""
+    return next(i for i in itertools.count() if pattern.format(start + i) not in tensors)
+
+
+def dimension(tensors: dict[str, Stored], key: str, axis: int) -> int:
+    """The length of a tensor along an axis. Raises CheckpointError if it is not there."""
+    if key not in tensors or not -len(tensors[key].shape) <= axis < len(tensors[key].shape):
+        raise CheckpointError(f"is damaged: it lacks the tensor '{key}'; get the file again")
+    return tensors[key].shape[axis]
