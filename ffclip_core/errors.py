@@ -1,8 +1,21 @@
 """What a user can get wrong. Every message is one sentence with the offending value and the way out."""
 
 
+def sendable(text: object) -> str:
+    """The text as any log and any page can take it: halves of letters (a name that is no UTF-8, half an emoji) and
+    control characters as escapes. Writing one of the former to a log ends the thread that ComfyUI runs graphs in."""
+    return "".join(
+        letter if letter in "\n\t" or not ("\ud800" <= letter <= "\udfff" or letter < " " or "\x7f" <= letter < "\xa0")
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)
+    )  # fmt: skip
+
+
 class FFCLIPError(Exception):
-    """Base of all errors that FFCLIP raises on purpose."""
+    """Base of all errors that FFCLIP raises on purpose. Its message is sendable."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(sendable(message))
 
 
 class CheckpointError(FFCLIPError):

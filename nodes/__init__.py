@@ -2,29 +2,95 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import logging
+from pathlib import Path
+from typing import Any
+
 from comfy_api.latest import ComfyExtension, io
 
-from .convert_checkpoint import ConvertCheckpoint
-from .encode_prompt import EncodePrompt
-from .file_descriptions import register_route
-from .invert_image import InvertImage
-from .load_models import LoadModels
-from .sample_picture import SamplePicture
-from .semantic_modulate import SemanticModulate
-from .synthesize import Synthesize
-
-NODES: list[type[io.ComfyNode]] = [
-    LoadModels,
-    InvertImage,
-    EncodePrompt,
-    SemanticModulate,
-    Synthesize,
-    SamplePicture,
-    ConvertCheckpoint,
-]
+# By the file of each.
+NODES = {
+    "load_models": "LoadModels",
+    "invert_image": "InvertImage",
+    "encode_prompt": "EncodePrompt",
+    "semantic_modulate": "SemanticModulate",
+    "synthesize": "Synthesize",
+    "sample_picture": "SamplePicture",
+    "convert_checkpoint": "ConvertCheckpoint",
+}
+ROOT = Path(__file__).parent.parent
 
 
 class FFCLIPExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        if (first := _loaded_before()) is not None:
+            logging.warning(
+                "FFCLIP: the copy in %s is left out, since the nodes of %s are loaded already: remove one of the two.",
+                ROOT, first,
+            )  # fmt: skip
+            return []
+        found = [node for module, name in NODES.items() if (node := _node(module, name)) is not None]
+        _prepare()
+        return found
+
+
+def _node(module: str, name: str) -> type[io.ComfyNode] | None:
+    """A node's class; None, and a line in the log, where its file can't be loaded: the others go on without it."""
+    try:
+        node = getattr(importlib.import_module(f".{module}", __package__), name)
+        node.GET_SCHEMA()
+    except Exception as error:
+        remedy = (
+            f"python -m pip install -r {ROOT / 'requirements.txt'}" if isinstance(error, ImportError) else "report it"
+        )
+        logging.error("FFCLIP: the node %s is missing (%s: %s): %s", name, type(error).__name__, error, remedy)
+        return None
+    return node
+
+
+def _prepare() -> None:
+    """What the nodes have beside themselves; without it they work all the same."""
+    try:
+        from ..ffclip_core import errors
+        from .file_descriptions import register_route
+
+        for kind in (errors.FFCLIPError, errors.CheckpointError, errors.FamilyError, errors.InputError):
+            kind.__module__ = (
+                "FFCLIP"  # The page puts it before each sentence, where a module's name is the whole path.
+            )
         register_route()
-        return NODES
+    except Exception as error:
+        logging.error("FFCLIP: the lists of files show names alone (%s: %s).", type(error).__name__, error)
+
+
+def _loaded_before() -> str | None:
+    """Where another copy of the pack lies whose nodes ComfyUI has already; its web folder then stays the only one."""
+    host = _host()
+    other: Any = getattr(host, "NODE_CLASS_MAPPINGS", {}).get("FFCLIPLoadModels")
+    if other is None:
+        return None
+    place = _folder_of(other)
+    if place == str(ROOT):
+        return None
+    web = getattr(host, "EXTENSION_WEB_DIRS", {})
+    for name in [name for name, folder in web.items() if Path(folder).is_relative_to(ROOT)]:
+        del web[name]
+    return place
+
+
+def _folder_of(node: type) -> str:
+    """The folder of the pack that a node comes from."""
+    return str(Path(inspect.getfile(node)).parent.parent)
+
+
+def _host() -> Any:
+    """ComfyUI's own nodes, where a server runs."""
+    from server import PromptServer  # Late: tests of the nodes alone have none.
+
+    if getattr(PromptServer, "instance", None) is None:
+        return None
+    import nodes
+
+    return nodes

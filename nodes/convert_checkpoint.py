@@ -8,10 +8,10 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..ffclip_core.checkpoints import read_parts
-from ..ffclip_core.checkpoints.convert import DTYPES, convert
-from ..ffclip_core.errors import InputError
+from ..ffclip_core.checkpoints.convert import DTYPES, convert, targets
+from ..ffclip_core.errors import CheckpointError, InputError, sendable
 from . import model_files
-from .messages import tell_user
+from .messages import told
 from .wires import CATEGORY
 
 NOTHING = "(no file found)"
@@ -20,7 +20,7 @@ NOTHING = "(no file found)"
 class ConvertCheckpoint(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = model_files.files() or [NOTHING]
+        files = [*model_files.files()] or [NOTHING]
         return io.Schema(
             node_id="FFCLIPConvertCheckpoint",
             display_name="Convert FFCLIP Checkpoint",
@@ -48,18 +48,39 @@ class ConvertCheckpoint(io.ComfyNode):
                 ),
             ],
             outputs=[io.String.Output(display_name="files", tooltip="The paths of the files that were written.")],
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, file: str, dtype: str, overwrite: bool) -> io.NodeOutput:
-        if file == NOTHING:
+    def fingerprint_inputs(cls, file: str | None, dtype: str | None, overwrite: bool | None) -> list[object]:
+        """Runs again where the source was replaced, or a result was deleted."""
+        try:
+            source = model_files.find_file(file)
+            return [(path.stat().st_mtime_ns, path.stat().st_size) for path in (source, *targets(source, _folder()))]
+        except (CheckpointError, OSError):
+            return [float("nan")]  # Equal to nothing, not even to itself.
+
+    @classmethod
+    def validate_inputs(cls, file: str | None = None) -> bool | str:
+        """Newer servers refuse a value that is not in its list before a node can say where its file belongs."""
+        try:
+            if file is not None and file != NOTHING:
+                model_files.find_file(file)
+        except CheckpointError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, file: str | None, dtype: str | None, overwrite: bool | None) -> io.NodeOutput:
+        if file is None or file == NOTHING:
             raise InputError("There is no model file: put one into models/ffclip and reload the page.")
         path = model_files.find_file(file)
-        told = "; ".join(part.describe() for part in read_parts(path).values())
-        written = convert(path, Path(folder_paths.get_folder_paths("ffclip")[0]), dtype, overwrite)
-        tell_user(
-            cls.hidden.unique_id if cls.hidden else None,
-            f"{file} ({told}) → {', '.join(target.name for target in written)}",
-        )
-        return io.NodeOutput("\n".join(map(str, written)))
+        parts = read_parts(path)
+        written = convert(path, _folder(), dtype or "float16", bool(overwrite))
+        about = "; ".join(part.describe() for part in parts.values())
+        names = ", ".join(target.name for target in written)
+        notes = [note for part in parts.values() for note in part.notes]
+        return io.NodeOutput(sendable("\n".join(map(str, written))), ui=told(f"{file} ({about}) → {names}", *notes))
+
+
+def _folder() -> Path:
+    return Path(folder_paths.get_folder_paths("ffclip")[0])

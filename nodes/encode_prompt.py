@@ -11,7 +11,7 @@ from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
 from .chunking import run_in_chunks
-from .messages import tell_user
+from .messages import told
 from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire
 
 if TYPE_CHECKING:
@@ -41,23 +41,21 @@ class EncodePrompt(io.ComfyNode):
                     display_name="embedding", tooltip="One embedding per prompt, for Semantic Modulate."
                 )
             ],
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
-    def execute(cls, text_encoder: ModelPart[TextEncoder], text: str) -> io.NodeOutput:
+    def execute(cls, text_encoder: ModelPart[TextEncoder], text: str | None) -> io.NodeOutput:
         network = text_encoder.network
-        prompts = tuple(line.strip() for line in text.splitlines() if line.strip())
+        prompts = tuple(line.strip() for line in (text or "").splitlines() if line.strip())
         if not prompts:
             raise InputError("The prompt is empty: write what the picture should show, such as 'Purple hair'.")
         cut = [prompt for prompt in prompts if network.is_truncated(prompt)]
-        if cut:
-            tell_user(
-                cls.hidden.unique_id if cls.hidden else None,
-                f"The end was cut off, only {network.context_length} tokens are read: {cut[0][:60]}…"
-                + (f" (and {len(cut) - 1} more)" if len(cut) > 1 else ""),
-                logging.WARNING,
-            )
+        warning = (
+            f"The end was cut off, only {network.context_length} tokens are read: {cut[0][:60]}…"
+            + (f" (and {len(cut) - 1} more)" if len(cut) > 1 else "")
+            if cut
+            else ""
+        )
         home = comfy.model_management.intermediate_device()
 
         def encode(piece: slice) -> tuple[torch.Tensor]:
@@ -65,4 +63,5 @@ class EncodePrompt(io.ComfyNode):
 
         area = network.context_length * network.embed_dim
         (e,) = run_in_chunks(text_encoder, len(prompts), area, encode)
-        return io.NodeOutput(Embedding(e=e, prompts=prompts, family=network.family))
+        embedding = Embedding(e=e, prompts=prompts, family=network.family)
+        return io.NodeOutput(embedding, ui=told(warning, level=logging.WARNING))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
 from pathlib import Path
 
 from aiohttp import web
 
-from ..ffclip_core.checkpoints import read_parts
-from ..ffclip_core.checkpoints.parts import words
 from ..ffclip_core.errors import CheckpointError
 from . import model_files
 
-ADDRESS = "/ffclip/files"
+ADDRESS = "/ffclip/model-files"
 CONVERTER_INPUT = "file"
 
 
@@ -22,7 +19,8 @@ def register_route() -> None:
     from server import PromptServer  # Late: it exists only while ComfyUI serves.
 
     server = getattr(PromptServer, "instance", None)
-    if server is not None:
+    # An address that is there twice keeps ComfyUI from starting.
+    if server is not None and all(getattr(route, "path", None) != ADDRESS for route in server.routes):
         server.routes.get(ADDRESS)(_answer)
 
 
@@ -33,31 +31,27 @@ async def _answer(request: web.Request) -> web.Response:
 
 def descriptions() -> dict[str, dict[str, str]]:
     """By input and choice, what the page shows in the choice's place."""
-    labels = {part: {name: _label(name, part) for name in model_files.choices(part)} for part in model_files.FOLDERS}
-    labels[CONVERTER_INPUT] = {name: _label(name, None) for name in model_files.files()}
+    listed = model_files.files()
+    labels: dict[str, dict[str, str]] = {CONVERTER_INPUT: {}}
+    for part in model_files.PARTS:
+        embedded = model_files.find(part, model_files.EMBEDDED_CHOICE)
+        labels[part] = {model_files.EMBEDDED_CHOICE: _label(model_files.EMBEDDED_CHOICE, embedded, part)}
+    for name, path in listed.items():
+        labels[CONVERTER_INPUT][name] = _label(name, path, None)
+        for part in model_files.PARTS:
+            labels[part][name] = _label(name, path, part)
     return labels
 
 
-def _label(name: str, part: str | None) -> str:
+def _label(name: str, path: Path, part: str | None) -> str:
     try:
-        path = model_files.find_file(name) if part is None else model_files.find(part, name)
-        stamp = path.stat()
-        told = _read(path, stamp.st_mtime_ns, stamp.st_size)
+        held = model_files.held(path)
     except CheckpointError as error:
         return str(error)
     except OSError as error:
         return f"{name} can't be read ({error.strerror})."
-    if isinstance(told, str):
-        return told
+    if isinstance(held, str):
+        return held
     if part is None:
-        return f"{name}: {'; '.join(told.values())}"
-    return f"{name}: {told.get(part, f'holds no {words(part)}')}"
-
-
-@cache
-def _read(path: Path, changed: int, size: int) -> dict[str, str] | str:
-    """A file's parts in words, by kind, or the sentence on what is wrong with it; once for each state of the file."""
-    try:
-        return {kind: part.describe() for kind, part in read_parts(path).items()}
-    except CheckpointError as error:
-        return str(error)
+        return f"{name}: {'; '.join(held.values())}"
+    return f"{name}: {held.get(part, 'holds no ' + part.replace('_', ' '))}"

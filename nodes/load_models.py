@@ -7,13 +7,12 @@ import torch
 from comfy_api.latest import io
 
 from ..cuda_ops import status
-from ..ffclip_core import load_encoder, load_generator, load_modulator, load_text_encoder
-from ..ffclip_core.checkpoints import read_parts
+from ..ffclip_core.checkpoints import build, read_parts
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.errors import CheckpointError, InputError
 from ..ffclip_core.precision import has_bfloat16
 from . import model_files
-from .messages import tell_user
+from .messages import told
 from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
 
 PRECISIONS = ["float32", "float16", "bfloat16"]
@@ -31,21 +30,21 @@ class LoadModels(io.ComfyNode):
             display_name="Load FFCLIP Models",
             category=CATEGORY,
             description="Loads the four parts of an FFCLIP model family. The default is the embedded avatar family, "
-            "which needs no download. Files go into models/ffclip; the parts must be of one family.",
+            "which needs no download. Files go into models/ffclip (models/e4e and models/stylegan are looked into as "
+            "well); each list offers those that hold such a part. The parts must be of one family.",
             inputs=[
                 file_input(
                     "encoder",
-                    "The e4e encoder, which finds the latent code of a picture. Lists models/ffclip and models/e4e.",
+                    "The e4e encoder, which finds the latent code of a picture.",
                 ),
-                file_input("text_encoder", "The CLIP text encoder, which reads the prompt. Lists models/ffclip."),
+                file_input("text_encoder", "The CLIP text encoder, which reads the prompt."),
                 file_input(
                     "modulator",
-                    "The semantic modulation blocks, which turn a prompt into a change of the latent code. "
-                    "Lists models/ffclip.",
+                    "The semantic modulation blocks, which turn a prompt into a change of the latent code.",
                 ),
                 file_input(
                     "generator",
-                    "The StyleGAN2 generator, which draws the picture. Lists models/ffclip and models/stylegan.",
+                    "The StyleGAN2 generator, which draws the picture. An e4e file holds one, too.",
                 ),
                 io.Combo.Input(
                     "precision",
@@ -63,7 +62,6 @@ class LoadModels(io.ComfyNode):
                 ModulatorWire.Output(display_name="modulator", tooltip="For Semantic Modulate."),
                 GeneratorWire.Output(display_name="generator", tooltip="For StyleGAN Synthesize."),
             ],
-            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -76,30 +74,55 @@ class LoadModels(io.ComfyNode):
         precision: str | None,
     ) -> list[tuple[int, int] | None]:
         """A file that was replaced on disk is loaded again."""
-        parts = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
-        return [_file_stamp(part, choice) for part, choice in parts.items()]
+        chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
+        return [None if choice is None else model_files.stamp(part, choice) for part, choice in chosen.items()]
 
     @classmethod
-    def execute(cls, encoder: str, text_encoder: str, modulator: str, generator: str, precision: str) -> io.NodeOutput:
+    def validate_inputs(
+        cls,
+        encoder: str | None = None,
+        text_encoder: str | None = None,
+        modulator: str | None = None,
+        generator: str | None = None,
+    ) -> bool | str:
+        """Newer servers refuse a value that is not in its list before a node can say where its file belongs."""
+        chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
+        try:
+            for part, choice in chosen.items():
+                model_files.find(part, choice)
+        except CheckpointError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls,
+        encoder: str | None,
+        text_encoder: str | None,
+        modulator: str | None,
+        generator: str | None,
+        precision: str | None,
+    ) -> io.NodeOutput:
+        precision = precision or PRECISIONS[0]
         if precision not in PRECISIONS:
             raise InputError(f"The precision is one of {', '.join(PRECISIONS)}, not '{precision}'.")
         chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
         paths = {part: model_files.find(part, choice) for part, choice in chosen.items()}
-        encoder_network = load_encoder(paths["encoder"])
-        text_network = load_text_encoder(paths["text_encoder"])
-        modulator_network = load_modulator(paths["modulator"])
-        generator_network = load_generator(paths["generator"])
-        check_family(
-            encoder=encoder_network,
-            text_encoder=text_network,
-            modulator=modulator_network,
-            generator=generator_network,
-        )
+        files = {path: read_parts(path) for path in set(paths.values())}
+        networks = {part: build(path, files[path], part) for part, path in paths.items()}
+        check_family(**networks)
 
         found = [
-            f"{chosen[part]}: {read_parts(path)[part].describe()}"
+            f"{chosen[part]}: {files[path][part].describe()}"
             for part, path in paths.items()
-            if chosen[part] != model_files.EMBEDDED_CHOICE
+            if path != model_files.find(part, None)
+        ]
+        found += [
+            note
+            for path, parts in files.items()
+            for part, held in parts.items()
+            if paths[part] == path
+            for note in held.notes
         ]
         device = comfy.model_management.get_torch_device()
         if precision == "float16" and device.type == "cpu":
@@ -107,27 +130,13 @@ class LoadModels(io.ComfyNode):
         elif precision == "bfloat16" and not has_bfloat16(device):
             found.append(f"PyTorch knows no bfloat16 arithmetic of this {device.type}, so all stays in float32.")
         else:
-            generator_network.set_precision(getattr(torch, precision))
+            networks["generator"].set_precision(getattr(torch, precision))
             if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
-                encoder_network.to(torch.bfloat16)
+                networks["encoder"].to(torch.bfloat16)
         found.append(f"StyleGAN2's operators: {status(device)}")
-        tell_user(cls.hidden.unique_id if cls.hidden else None, "\n".join(found))
         # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
-        modulator_device = device if device.type == "cuda" else torch.device("cpu")
+        devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
         return io.NodeOutput(
-            ModelPart.managed(encoder_network, device),
-            ModelPart.managed(text_network, device),
-            ModelPart.managed(modulator_network, modulator_device),
-            ModelPart.managed(generator_network, device),
+            *(ModelPart.managed(networks[part], devices.get(part, device)) for part in model_files.PARTS),
+            ui=told(*found),
         )
-
-
-def _file_stamp(part: str, choice: str | None) -> tuple[int, int] | None:
-    """Time of change and size of a chosen file; None where it is missing or comes from a connected node."""
-    if choice is None:
-        return None
-    try:
-        found = model_files.find(part, choice).stat()
-    except (CheckpointError, OSError):
-        return None
-    return found.st_mtime_ns, found.st_size

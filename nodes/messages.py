@@ -1,17 +1,19 @@
-"""Telling the user something that is no error."""
+"""What the nodes say: to the page, and to the log."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
+
+from ..ffclip_core.errors import sendable
+
+KEY = "ffclip"
+"""Under which the page finds what a node says of its run (web/messages.js shows it on the node)."""
 
 
-def tell_user(node_id: str | None, message: str, level: int = logging.INFO) -> None:
-    """Show a message on the node, and in the log."""
-    logging.log(level, "FFCLIP: %s", message)
-    # Imported late: the server exists only while ComfyUI serves.
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
-    if server is not None and node_id is not None:
-        # The page takes this for markup, and a message may quote what a file says of itself.
-        server.send_progress_text(message.replace("<", "‹"), node_id)
+def told(*messages: str, level: int = logging.INFO) -> dict[str, Any]:
+    """Log the messages; what a node gives as ui so that the page shows them, and takes away what it said before."""
+    lines = [sendable(message) for message in messages if message]
+    for line in lines:
+        logging.log(level, "FFCLIP: %s", line)
+    return {KEY: lines}

@@ -1,35 +1,36 @@
-"""Which model files a user can choose, and where they lie."""
+"""Which model files a user can choose, where they lie, and what each of them holds."""
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from pathlib import Path
 
 import folder_paths
 
 from ..ffclip_core import EMBEDDED
-from ..ffclip_core.errors import CheckpointError
+from ..ffclip_core.checkpoints import read_parts
+from ..ffclip_core.errors import CheckpointError, sendable
 
 EMBEDDED_CHOICE = "avatars (embedded)"
-MODEL_EXTENSIONS = {".safetensors", ".sft", ".pt", ".pth", ".bin", ".pkl"}
+PARTS = ("encoder", "text_encoder", "modulator", "generator")
+# In the order they are searched. Those other than ffclip belong to other packs: used where they exist.
+FOLDERS = ("ffclip", "e4e", "stylegan")
+MODEL_EXTENSIONS = {".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt", ".pkl"}
 
-# Models folders in the order they are searched. Those other than ffclip belong to other packs: used where they exist.
-FOLDERS = {
-    "encoder": ("ffclip", "e4e"),
-    "text_encoder": ("ffclip",),
-    "modulator": ("ffclip",),
-    "generator": ("ffclip", "stylegan"),
-}
-_ALL_FOLDERS = ("ffclip", "e4e", "stylegan")
+Stamp = tuple[int, int]
+_MOST_REMEMBERED = 4096
+_held: dict[tuple[Path, Stamp], dict[str, str] | str] = {}
 
 
 def register_model_folders() -> None:
     """Tell ComfyUI of models/ffclip (and models/stylegan, models/e4e if the user has them).
 
     Paths that extra_model_paths.yaml or another pack has registered stay, and stay first. An entry may have an empty
-    set of extensions, which ComfyUI takes as "every file": it stays empty, choices() picks the models.
+    set of extensions, which ComfyUI takes as "every file": it stays empty, files() picks the models.
     """
     registered = folder_paths.folder_names_and_paths
-    for name in ("ffclip", "stylegan", "e4e"):
+    for name in FOLDERS:
         default = Path(folder_paths.models_dir) / name
         if name != "ffclip" and name not in registered and not default.is_dir():
             continue
@@ -40,48 +41,114 @@ def register_model_folders() -> None:
         registered[name] = (paths, set(extensions) | MODEL_EXTENSIONS if extensions or new else set())
 
 
+def files() -> dict[str, Path]:
+    """All model files in all our folders by the names that lists show, whatever they hold.
+
+    A name is the file's path in its folder, as text that can be sent; where two would be the same, each has its
+    folder's name before it.
+    """
+    found: dict[Path, tuple[str, str]] = {}
+    for folder in FOLDERS:
+        if folder not in folder_paths.folder_names_and_paths:
+            continue
+        for name in folder_paths.get_filename_list(folder):
+            if Path(name).suffix.lower() not in MODEL_EXTENSIONS:
+                continue
+            for place in folder_paths.get_folder_paths(folder):
+                path = Path(place, name)
+                if _stamp(path) is not None:
+                    found.setdefault(path.resolve(), (folder, _one_line(name)))
+    often = Counter(name for _, name in found.values())
+    listed: dict[str, Path] = {}
+    for path, (folder, name) in found.items():
+        whole = wanted = name if often[name] == 1 else f"{folder}/{name}"
+        number = 1
+        while wanted in listed:
+            number += 1
+            wanted = f"{whole} ({number})"
+        listed[wanted] = path
+    return dict(sorted(listed.items()))
+
+
 def choices(part: str) -> list[str]:
-    """What the part's drop-down list offers: the embedded model first, then files, each name once."""
-    return [EMBEDDED_CHOICE, *_names(FOLDERS[part])]
+    """What the part's drop-down list offers: the embedded model first, then the files that hold such a part."""
+    return [EMBEDDED_CHOICE, *(name for name, path in files().items() if part in _parts(path))]
 
 
-def files() -> list[str]:
-    """All model files, whatever they hold, each name once."""
-    return _names(_ALL_FOLDERS)
+def held(path: Path) -> dict[str, str] | str:
+    """A file's parts in words, by kind, or the sentence on what is wrong with it; read once for each of its states.
+
+    Raises OSError where there is no such file any more.
+    """
+    status = path.stat()
+    key = (path, (status.st_mtime_ns, status.st_size))
+    if key not in _held:
+        try:
+            told: dict[str, str] | str = {kind: sendable(part.describe()) for kind, part in read_parts(path).items()}
+        except CheckpointError as error:
+            told = str(error)
+            logging.warning("FFCLIP: no list of Load FFCLIP Models offers this file: %s", told)
+        while len(_held) >= _MOST_REMEMBERED:
+            del _held[next(iter(_held))]
+        _held[key] = told
+    return _held[key]
 
 
-def find_file(name: str) -> Path:
-    """One of files(). Raises CheckpointError, which names the folders, where it is gone."""
-    return _find(name, _ALL_FOLDERS, "model")
-
-
-def find(part: str, choice: str) -> Path:
+def find(part: str, choice: object) -> Path:
     """The file behind a choice. Raises CheckpointError, which names the folders, where there is none."""
-    if choice == EMBEDDED_CHOICE:
+    if choice is None or choice == EMBEDDED_CHOICE:
         return EMBEDDED / f"{part}.safetensors"
-    return _find(choice, FOLDERS[part], part.replace("_", " "))
+    return _find(choice, part.replace("_", " "), f", or choose {EMBEDDED_CHOICE!r}")
 
 
-def _names(folders: tuple[str, ...]) -> list[str]:
-    return sorted(
-        {
-            name
-            for folder in folders
-            if folder in folder_paths.folder_names_and_paths
-            for name in folder_paths.get_filename_list(folder)
-            if Path(name).suffix.lower() in MODEL_EXTENSIONS
-        }
-    )
+def find_file(choice: object) -> Path:
+    """One of files(). Raises CheckpointError, which names the folders, where it is gone."""
+    return _find(choice, "model", "")
 
 
-def _find(choice: str, among: tuple[str, ...], what: str) -> Path:
-    folders = [name for name in among if name in folder_paths.folder_names_and_paths]
-    for folder in folders:
-        path = folder_paths.get_full_path(folder, choice)
-        if path is not None:
-            return Path(path)
-    places = " or ".join(path for folder in folders for path in folder_paths.get_folder_paths(folder))
-    raise CheckpointError(f"There is no {what} file {choice!r}: put it into {places}, or choose {EMBEDDED_CHOICE!r}.")
+def stamp(part: str, choice: object) -> Stamp | None:
+    """Time of change and size of a chosen file, which show whether it was replaced; None where it is missing."""
+    try:
+        return _stamp(find(part, choice))
+    except CheckpointError:
+        return None
+
+
+def _find(choice: object, what: str, otherwise: str) -> Path:
+    listed = files()
+    name = str(choice)
+    # As it was saved on another system, or before a file of the same name came into another folder.
+    for spelled in (name, name.replace("\\", "/"), name.replace("/", "\\")):
+        for wanted in (_one_line(spelled), *(f"{folder}/{_one_line(spelled)}" for folder in FOLDERS)):
+            if wanted in listed:
+                return listed[wanted]
+    known = [folder for folder in FOLDERS if folder in folder_paths.folder_names_and_paths]
+    places = " or ".join(path for folder in known for path in folder_paths.get_folder_paths(folder))
+    shown = repr(name if len(name) <= 200 else name[:200] + "…")
+    raise CheckpointError(f"There is no {what} file {shown}: put it into {places}{otherwise}.")
+
+
+def _parts(path: Path) -> dict[str, str]:
+    try:
+        told = held(path)
+    except OSError:  # Gone, or not to be read, since the list was made.
+        return {}
+    return {} if isinstance(told, str) else told
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """None for what is no plain file: to open a named pipe would wait without end."""
+    try:
+        if not path.is_file():
+            return None
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _one_line(name: str) -> str:
+    return sendable(name).replace("\n", "\\n").replace("\t", "\\t")
 
 
 register_model_folders()

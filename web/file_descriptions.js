@@ -12,7 +12,7 @@ function label(input, value) {
 }
 
 async function readLabels() {
-    const response = await api.fetchApi("/ffclip/files");
+    const response = await api.fetchApi("/ffclip/model-files");
     if (!response.ok) return; // The names alone do as well.
     labels = await response.json();
     app.graph?.setDirtyCanvas(true, true);

@@ -5,14 +5,15 @@ Each layout has a NAME, detect(contents) and read(contents), which gives the par
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..encoder import Encoder
-from ..errors import CheckpointError
+from ..errors import CheckpointError, sendable
 from ..generator import Generator
 from ..modulation import Modulator
 from . import clip, e4e, ffclip_release, nvidia, own, rosinality, tensorflow
@@ -25,6 +26,7 @@ __all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encode
 if TYPE_CHECKING:
     from ..text_encoder import TextEncoder
 
+_log = logging.getLogger(__name__)
 # Small tensors that are shown repeated, and those that are computed.
 _SLACK = 16 << 20
 LAYOUTS = (own, e4e, ffclip_release, nvidia, tensorflow, rosinality, clip)
@@ -71,20 +73,26 @@ def read_parts(path: str | Path) -> dict[str, Part]:
         return parts
 
 
-def build(path: str | Path, part: Part) -> Network:
-    """The network of a part that was read from this file. Raises CheckpointError."""
-    with _about(Path(path)):
-        return part.build()
+def build(path: str | Path, parts: Mapping[str, Part], kind: str) -> Network:
+    """The network of one of the parts that read_parts() found in this file, for use, in float32 on the CPU.
 
-
-def _load(path: str | Path, kind: str) -> Network:
-    parts = read_parts(path)
+    Raises CheckpointError, which says what the file does hold, where it holds no such part.
+    """
     if kind not in parts:
         found = " and ".join(f"the {words(part)}" for part in parts)
         raise CheckpointError(
             f"{Path(path).name} holds {found} of a model, not the {words(kind)}: choose another file."
         )
-    return build(path, parts[kind])
+    with _about(Path(path)):
+        return parts[kind].build()
+
+
+def _load(path: str | Path, kind: str) -> Network:
+    parts = read_parts(path)
+    network = build(path, parts, kind)
+    for note in parts[kind].notes:
+        _log.info("%s: %s", sendable(Path(path).name), sendable(note))
+    return network
 
 
 @contextmanager

@@ -12,42 +12,82 @@ import tempfile
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from ..errors import CheckpointError, InputError
 from . import build, read_parts
+from .files import read_file
 from .own import save_part
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
 def convert(path: str | Path, folder: str | Path, dtype: str = "float16", overwrite: bool = False) -> list[Path]:
-    """Write every part of a file as <its name>-<part>.safetensors into the folder; the paths that were written.
+    """Write every part of a file as <its name>-<part>.safetensors into the folder; the paths of the results.
 
-    dtype: "float16" or "float32". The header says which file it was (SHA-256) and of which layout. Raises
-    CheckpointError for a file that can't be read, and for one to be written that is there already unless `overwrite`.
+    dtype: "float16" or "float32". The header says which file it was (SHA-256) and of which layout. What an earlier
+    conversion of the same file to the same dtype left is kept as it is. Raises CheckpointError for a file that can't be
+    read, for one to be written that is there already unless `overwrite`, and where nothing can be written.
     """
     if dtype not in DTYPES:
         raise InputError(f"The dtype is {' or '.join(DTYPES)}, not '{dtype}'.")
     path, folder = Path(path), Path(folder)
     parts = read_parts(path)
-    targets = {kind: folder / f"{path.stem}-{kind}.safetensors" for kind in parts}
-    for target in targets.values():
-        if target.exists() and (not overwrite or target.samefile(path)):
-            raise CheckpointError(f"{target} exists: move it away, or allow overwriting, which the source never is.")
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind, part in parts.items():
-        network = build(path, part)
-        about = {"source_sha256": digest.hexdigest(), "source_layout": part.layout}
-        # Under its own name only when it is whole.
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".ffclip-") as place:
-            new = Path(place) / targets[kind].name
-            save_part(new, network, DTYPES[dtype], about)
-            new.replace(targets[kind])
-    return list(targets.values())
+    results = {kind: _target(path, folder, kind) for kind in parts}
+    about = {"source_sha256": _digest(path), "dtype": dtype}
+    if not overwrite:
+        results_there = [target for target in results.values() if target.exists()]
+        taken = [target for target in results_there if not _is_result(target, about)]
+        if taken:
+            raise CheckpointError(f"{taken[0]} exists: move it away, or allow overwriting, which the source never is.")
+    elif any(target.exists() and target.samefile(path) for target in results.values()):
+        raise CheckpointError(f"{path} is the source, which is never overwritten: choose another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, part in parts.items():
+            if not overwrite and results[kind].exists():
+                continue
+            network = build(path, parts, kind)
+            # Under its own name only when it is whole.
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".ffclip-") as place:
+                new = Path(place) / results[kind].name
+                save_part(new, network, DTYPES[dtype], about | {"source_layout": part.layout})
+                new.replace(results[kind])
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CheckpointError(
+            f"{folder} can't be written to ({reason}): choose another folder, or make room and allow writing there."
+        ) from error
+    return list(results.values())
+
+
+def targets(path: str | Path, folder: str | Path) -> list[Path]:
+    """Where convert() puts the parts of a file. Raises CheckpointError for a file that can't be read."""
+    return [_target(Path(path), Path(folder), kind) for kind in read_parts(path)]
+
+
+def _target(path: Path, folder: Path, kind: str) -> Path:
+    return folder / f"{path.stem}-{kind}.safetensors"
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise CheckpointError(f"{path.name} can't be read ({error.strerror}): look at its permissions.") from error
+    return digest.hexdigest()
+
+
+def _is_result(target: Path, about: dict[str, str]) -> bool:
+    """Whether a file is what an earlier conversion of the same source to the same dtype made."""
+    try:
+        metadata = read_file(target).metadata
+    except CheckpointError:
+        return False
+    return all(metadata.get(key) == value for key, value in about.items())
 
 
 def main() -> int:
@@ -60,7 +100,7 @@ def main() -> int:
     for path in arguments.files:
         try:
             written = convert(path, arguments.out or path.parent, arguments.dtype, arguments.overwrite)
-        except (CheckpointError, InputError, OSError) as error:
+        except (CheckpointError, InputError) as error:
             print(error, file=sys.stderr)  # noqa: T201
             return 1
         print(*written, sep="\n")  # noqa: T201

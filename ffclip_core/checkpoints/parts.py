@@ -37,13 +37,15 @@ def network_class(kind: str) -> type[Network]:
 @dataclass(frozen=True)
 class Part:
     """kind: one of KINDS. architecture: the constructor's arguments, as JSON can hold them. tensors: by the names of
-    the network's state dict. layout: the kind of file that it comes from."""
+    the network's state dict. layout: the kind of file that it comes from. notes: what was chosen or added while
+    reading it, in sentences for the user."""
 
     kind: str
     layout: str
     architecture: dict[str, Any]
     tensors: dict[str, Stored]
     family: str | None = None
+    notes: tuple[str, ...] = ()
 
     def build(self) -> Network:
         """The network for use, in float32 on the CPU. Raises CheckpointError (half a sentence about the file)."""

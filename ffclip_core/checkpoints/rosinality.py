@@ -1,4 +1,4 @@
-"""StyleGAN2 in the common PyTorch layout (stylegan2-*.pt): g_ema, often latent_avg, perhaps all of a training's state."""
+"""StyleGAN2 in the common PyTorch layout (stylegan2-*.pt): g_ema, often latent_avg, perhaps a training's state."""
 
 from __future__ import annotations
 

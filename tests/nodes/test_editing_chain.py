@@ -278,12 +278,14 @@ def test_on_a_cpu_float16_stays_float32(run: Callable) -> None:
 
 
 @pytest.mark.parametrize("has", [True, False])
-def test_bfloat16_is_for_processors_that_have_it(run: Callable, monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+def test_bfloat16_is_for_processors_that_have_it(
+    run: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, has: bool
+) -> None:
     import ffclip.nodes.load_models as module
 
-    told = []
+    caplog.set_level("INFO")
+
     monkeypatch.setattr(module, "has_bfloat16", lambda device: has)
-    monkeypatch.setattr(module, "tell_user", lambda node, message: told.append(message))
     encoder, text_encoder, modulator, generator = run(
         "FFCLIPLoadModels",
         encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="bfloat16",
@@ -291,10 +293,9 @@ def test_bfloat16_is_for_processors_that_have_it(run: Callable, monkeypatch: pyt
     assert generator.network.to_rgbs[-1].conv.dtype == (torch.bfloat16 if has else torch.float32)
     assert encoder.dtype == (torch.bfloat16 if has else torch.float32)
     assert {part.dtype for part in (text_encoder, modulator)} == {torch.float32}
-    assert ("stays in float32" in told[0]) != has
-    assert told[0].endswith(
-        "StyleGAN2's operators: plain PyTorch: the kernels are for NVIDIA GPUs, not for the device cpu"
-    )
+    said = caplog.text
+    assert ("stays in float32" in said) != has
+    assert "StyleGAN2's operators: plain PyTorch: the kernels are for NVIDIA GPUs, not for the device cpu" in said
 
 
 def test_bfloat16_changes_nothing_that_one_sees(run: Callable, chain, sample, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001

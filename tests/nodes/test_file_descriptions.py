@@ -49,7 +49,8 @@ def test_a_file_that_goes_away_in_between_does_not_stop_the_others(models: tuple
 
     model_files.register_model_folders()
     gone = Path(models[0]) / "ffclip" / "gone.safetensors"
-    monkeypatch.setattr(model_files, "_names", lambda folders: [gone.name])
+    monkeypatch.setattr(model_files, "files", lambda: {gone.name: gone})
+    assert model_files.choices("encoder") == ["avatars (embedded)"]
     labels = file_descriptions.descriptions()
-    assert "There is no encoder file 'gone.safetensors'" in labels["encoder"][gone.name]
+    assert labels["encoder"][gone.name].startswith("gone.safetensors can't be read")
     assert labels["encoder"]["avatars (embedded)"].startswith("avatars (embedded): encoder of 64×64 px")
