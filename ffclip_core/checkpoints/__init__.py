@@ -17,7 +17,7 @@ from ..errors import CheckpointError, sendable
 from ..generator import Generator
 from ..modulation import Modulator
 from . import clip, e4e, ffclip_release, nvidia, own, rosinality, tensorflow
-from .files import about, read_file
+from .files import about, machine_fault, read_file
 from .own import save_part
 from .parts import Network, Part, words
 
@@ -68,7 +68,7 @@ def read_parts(path: str | Path) -> dict[str, Part]:
         for part in parts.values():
             # Views could show the same few numbers as many.
             stored = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in part.tensors.values())
-            if stored > path.stat().st_size + _SLACK:
+            if stored > contents.size + _SLACK:
                 raise CheckpointError(f"is damaged: its {words(part.kind)} is larger than the file; get the file again")
         return parts
 
@@ -102,9 +102,7 @@ def _about(path: Path) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise about(path, error) from error
-    except MemoryError as error:
-        raise CheckpointError(f"{path.name} does not fit in memory: close other programs.") from error
-    except OSError as error:
-        raise CheckpointError(f"{path.name} can't be read ({error.strerror}): look at its permissions.") from error
+    except (OSError, MemoryError) as error:
+        raise machine_fault(path, error) from error
     except Exception as error:  # A damaged file can lead anywhere.
         raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error

@@ -131,7 +131,7 @@ class Bomb:
         (b"", "is empty"),
         (b"\n <!DOCTYPE html><html><body>Sign in to download</body></html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "git-lfs pointer"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(500), "no model file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), "is a picture (PNG), not a model"),
         (b"\xff" * 64, "no model file"),
         (b"\xff\xff\xff\xff\xff\xff\xff\x7f{", "no model file"),
         ((2).to_bytes(8, "little") + b"{}", "holds no model that FFCLIP knows"),
