@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..cuda_ops.style_table import accurate
+from .construction import in_float32
 from .errors import InputError
+from .finite import require_finite
 from .generator import EqualLinear
 from .packed_convolution import PackedConv2d
 
@@ -124,6 +126,7 @@ class Encoder(nn.Module):
 
     latent_avg: Tensor
 
+    @in_float32
     def __init__(
         self,
         num_layers: int = 18,
@@ -186,7 +189,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included, in float32 at least.
 
-        Raises InputError for pictures of another size.
+        Raises InputError for pictures of another size, and for NaN and infinity in them.
         """
         if x.ndim != 4 or x.shape[1:] != (3, *self.input_size):
             height, width = self.input_size
@@ -194,6 +197,7 @@ class Encoder(nn.Module):
                 f"The encoder takes pictures of shape [batch, 3, {height}, {width}], but was given {list(x.shape)}: "
                 "resize them first (ffclip_core.pictures.prepare)."
             )
+        require_finite(x, "The pictures", "picture", "channel", "row", "column")
         c1, c2, c3 = self._stages(x.contiguous(memory_format=torch.channels_last))
         p2 = _upsample_add(c3, self.latlayer1(c2))
         p1 = _upsample_add(p2, self.latlayer2(c1))

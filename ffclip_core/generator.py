@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from ..cuda_ops import StyleTable, epilogue, fir_epilogue, fused_leaky_relu, rgb_skip, styles
 from ..cuda_ops.graphs import Graphs
 from ..cuda_ops.style_table import accurate
+from .construction import in_float32
 from .errors import InputError
+from .finite import require_finite
 from .kept_features import KeptFeatures
 from .strips import draw_blocks
 
@@ -63,7 +65,7 @@ class Blur(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device="cpu")  # A constant, also while loading on "meta".
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float32, device="cpu")  # Not on "meta", when loading.
         self.register_buffer("kernel", torch.outer(taps, taps) / 16, persistent=False)
 
 
@@ -205,6 +207,10 @@ def _state(weights: Sequence[Tensor]) -> list[tuple[int, int]]:
     return [(weight.data_ptr(), 0 if weight.is_inference() else weight._version) for weight in weights]
 
 
+def _normal(*shape: int, stream: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=stream, dtype=torch.float32, device="cpu")
+
+
 def _limit(clamp: float | None, dtype: torch.dtype) -> float | None:
     """float16 is always clamped as published (StyleGAN2-ADA, appendix D.1)."""
     return HALF_CLAMP if clamp is None and dtype == torch.float16 else clamp
@@ -221,13 +227,16 @@ class Generator(nn.Module):
 
     size: side of the picture in px, a power of two from 8 on. channels: feature channels by resolution, 4 to size.
     num_layers L = 2·log2(size) − 2. conv_clamp: what features and RGB are clamped to, as in StyleGAN2-ADA's float16
-    layers (Karras et al. 2020, appendix on mixed precision).
+    layers (Karras et al. 2020, appendix on mixed precision). z_dim (default: latent_dim): width of z. num_classes: of a
+    class-conditional generator, whose mapping network takes a class's embedding beside z (StyleGAN2-ADA); 0: of none.
     """
 
     latent_avg: Tensor
+    embed: EqualLinear | None
     strip_rows: int = 64
     """Rows of a strip on the CPU; 0 draws wide layers as a whole, better where other programs fight for the cores."""
 
+    @in_float32
     def __init__(
         self,
         size: int,
@@ -236,6 +245,8 @@ class Generator(nn.Module):
         num_mapping_layers: int = 8,
         conv_clamp: float | None = None,
         family: str | None = None,
+        z_dim: int | None = None,
+        num_classes: int = 0,
     ) -> None:
         super().__init__()
         if size < 8 or size & (size - 1):
@@ -244,7 +255,10 @@ class Generator(nn.Module):
         self.num_layers = 2 * int(math.log2(size)) - 2
         self.channels = {2**i: channels[2**i] for i in range(2, int(math.log2(size)) + 1)}
         self.num_mapping_layers, self.conv_clamp = num_mapping_layers, conv_clamp
-        layers = [EqualLinear(latent_dim, latent_dim, lr_mul=0.01, activate=True) for _ in range(num_mapping_layers)]
+        self.z_dim, self.num_classes = latent_dim if z_dim is None else z_dim, num_classes
+        self.embed = EqualLinear(num_classes, latent_dim) if num_classes else None
+        widths = [self.z_dim + (latent_dim if num_classes else 0)] + [latent_dim] * num_mapping_layers
+        layers = [EqualLinear(*pair, lr_mul=0.01, activate=True) for pair in zip(widths, widths[1:], strict=False)]
         self.style = nn.Sequential(PixelNorm(), *layers)
         before = self.channels[4]
         self.input = ConstantInput(before)
@@ -271,6 +285,8 @@ class Generator(nn.Module):
             "latent_dim": self.latent_dim,
             "num_mapping_layers": self.num_mapping_layers,
             **({} if self.conv_clamp is None else {"conv_clamp": self.conv_clamp}),
+            **({} if self.z_dim == self.latent_dim else {"z_dim": self.z_dim}),
+            **({"num_classes": self.num_classes} if self.num_classes else {}),
         }
 
     def set_precision(self, dtype: torch.dtype) -> Generator:
@@ -293,16 +309,48 @@ class Generator(nn.Module):
         side = 2 ** ((index + 5) // 2)
         return side, side
 
-    def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
-        """z [B, latent_dim], standard normal → w [B, L, latent_dim].
+    def map(self, z: Tensor, truncation: float = 1.0, label: int | Sequence[int] | Tensor | None = None) -> Tensor:
+        """z [B, z_dim], standard normal → w [B, L, latent_dim].
 
-        truncation ψ draws w towards the mean code: w_avg + ψ·(w − w_avg) (StyleGAN, section 2.2). Raises InputError
-        for z of another shape.
+        truncation ψ draws w towards the mean code: w_avg + ψ·(w − w_avg) (StyleGAN, section 2.2). label: the class, 0
+        to num_classes − 1, one for all or one for each z, which a class-conditional generator needs and no other takes
+        (StyleGAN2-ADA: z and the class's embedding, each divided by its root mean square, enter side by side). Raises
+        InputError for z of another shape, for numbers that are not finite, and for a label that does not fit.
         """
-        if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise InputError(f"The mapping network takes z of shape [batch, {self.latent_dim}], not {list(z.shape)}.")
-        w = self.style(z.to(self.latent_avg))[:, None].expand(-1, self.num_layers, -1)
+        if z.ndim != 2 or z.shape[1] != self.z_dim:
+            raise InputError(f"The mapping network takes z of shape [batch, {self.z_dim}], not {list(z.shape)}.")
+        require_finite(z, "The values of z", "sample", "channel")
+        if not isinstance(truncation, (int, float)) or not math.isfinite(truncation):
+            raise InputError(f"The truncation is a number such as 0.7, not {truncation!r}.")
+        classes = self._classes(label, len(z))
+        z = z.to(self.latent_avg)
+        if self.embed is not None:
+            # A one-hot vector times the matrix is one of its columns.
+            embedded = self.embed.weight.T[classes] * self.embed.scale + self.embed.bias
+            z = torch.cat([self.style[0](z), self.style[0](embedded)], dim=1)
+        w = self.style[1 if self.embed is not None else 0 :](z)[:, None].expand(-1, self.num_layers, -1)
         return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
+
+    def _classes(self, label: int | Sequence[int] | Tensor | None, count: int) -> Tensor | None:
+        """The class of each of so many samples, int64 [count]."""
+        if not self.num_classes:
+            if label is not None:
+                raise InputError("This generator knows no classes: leave the label out.")
+            return None
+        give = f"This generator has {self.num_classes} classes: give label=0..{self.num_classes - 1}"
+        if label is None:
+            raise InputError(f"{give}.")
+        try:
+            classes = torch.as_tensor(label, device=self.latent_avg.device)
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            raise InputError(f"{give}, not {str(label)[:80]}.") from error
+        if classes.dtype == torch.bool or classes.is_floating_point() or classes.is_complex():
+            raise InputError(f"{give}, whole numbers, not {str(label)[:80]}.")
+        if classes.ndim > 1 or classes.numel() not in (1, count):
+            raise InputError(f"{give}, one for all or one for each of the {count} samples, not {list(classes.shape)}.")
+        if not 0 <= int(classes.min()) <= int(classes.max()) < self.num_classes:
+            raise InputError(f"{give}, not {str(classes.tolist())[:80]}.")
+        return classes.long().expand(count)
 
     def forward(
         self,
@@ -317,7 +365,8 @@ class Generator(nn.Module):
         noise: "const" takes the maps stored with the weights, "random" draws picture i's from seed + i, "none" adds
         nothing; or a list of L − 1 tensors, [B or 1, 1, h, w] each. resolution (default: size) stops at a
         smaller block. kept, given again with the next code, spares what did not change since this one (single pictures
-        on a CPU). Raises InputError for a code of another shape, an unknown noise mode or resolution.
+        on a CPU). Raises InputError for a code of another shape, for NaN and infinity in codes or noise, and for an
+        unknown noise mode or resolution.
         """
         if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim) or not len(w):
             raise InputError(
@@ -331,6 +380,7 @@ class Generator(nn.Module):
             raise InputError(
                 f"The codes are on {w.device}, but the generator is on {self.latent_avg.device}: move one."
             )
+        require_finite(w, "The codes", "picture", "layer", "channel")
         self._check_noise(noise, len(w))
         blocks = int(math.log2(resolution)) - 2
         table = self._style_table()
@@ -492,6 +542,7 @@ class Generator(nn.Module):
                     f"Noise map {i} has the shape [{batch} or 1, 1, {shape[0]}, {shape[1]}], but was given as "
                     f"{list(given.shape)}."
                 )
+            require_finite(given, f"The values of noise map {i}", "picture", "channel", "row", "column")
 
     def _noise(self, noise: str | Sequence[Tensor], seed: int, piece: slice) -> Sequence[Tensor | None]:
         """The maps of these pictures of a batch, [their count or 1, 1, h, w] each."""
@@ -503,8 +554,8 @@ class Generator(nn.Module):
         if noise == "none":
             return [None] * len(shapes)
         # Drawn on the CPU: the same seed gives the same picture on every device.
-        streams = [torch.Generator().manual_seed((seed + i) % 2**64) for i in range(piece.start, piece.stop)]
+        streams = [torch.Generator("cpu").manual_seed((seed + i) % 2**64) for i in range(piece.start, piece.stop)]
         return [
-            torch.stack([torch.randn(1, *shape, generator=stream) for stream in streams]).to(self.latent_avg)
+            torch.stack([_normal(1, *shape, stream=stream) for stream in streams]).to(self.latent_avg)
             for shape in shapes
         ]

@@ -15,7 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .construction import in_float32
 from .errors import InputError
+from .finite import require_finite
+
+TOGETHER = 16
+"""Codes that are taken through the blocks together: each needs a text-latent map, D × D, in every block."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class ModulationBlock(nn.Module):
 class Modulator(nn.Module):
     """The chain of modulation blocks. The text embedding is as wide as the latent code (text_dim = latent_dim)."""
 
+    @in_float32
     def __init__(
         self, num_layers: int = 18, latent_dim: int = 512, num_blocks: int = 4, family: str | None = None
     ) -> None:
@@ -101,7 +107,7 @@ class Modulator(nn.Module):
         """w [B, L, D], latent_avg included, and raw text embeddings e [B, D] or [B, 1, D] → Δw and the maps S.
 
         Computes in float64: in float32 the chain of normalisations loses up to 1e-2 (training may give another dtype).
-        Raises InputError for other shapes.
+        Memory stays flat for any B. Raises InputError for other shapes, and for NaN and infinity.
         """
         if e.ndim == 3 and e.shape[1] == 1:
             e = e[:, 0]
@@ -115,11 +121,19 @@ class Modulator(nn.Module):
                 f"The modulator takes one text embedding of {self.text_dim} values per code ({len(w)} codes), but was "
                 f"given {list(e.shape)}: encode the prompt with the text encoder of the same family."
             )
-        x, e, alignment = w.to(dtype), e.to(dtype), []
+        require_finite(w, "The codes", "picture", "layer", "channel")
+        require_finite(e, "The text embeddings", "prompt", "channel")
+        pairs = zip(w.split(TOGETHER), e.split(TOGETHER), strict=True)
+        pieces = [self._modulate(x.to(dtype), text.to(dtype)) for x, text in pairs]
+        delta, alignment = (torch.cat(results) for results in zip(*pieces, strict=True))
+        return Modulation(delta, alignment)
+
+    def _modulate(self, x: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+        alignment = []
         for block in self.blocks:
             x, s = block(x, e)
             alignment.append(s)
-        return Modulation(x.float(), torch.stack(alignment, dim=1).float())
+        return x.float(), torch.stack(alignment, dim=1).float()
 
 
 def _injector(dim: int) -> nn.Sequential:

@@ -84,7 +84,8 @@ class _Block:
         return self._room(len(self.same.bias), rows, self.same.weight.dtype)
 
     def _room(self, channels: int, rows: int, dtype: torch.dtype) -> Tensor:
-        return torch.empty(1, channels, rows, self.width, dtype=dtype, memory_format=torch.channels_last)
+        size = (1, channels, rows, self.width)
+        return torch.empty(size, dtype=dtype, device=self.rgb_weight.device, memory_format=torch.channels_last)
 
     def draw(self, last: int, out: Tensor | None) -> None:
         """The next rows of features, up to `last` (even), into out if they are wanted, and of RGB."""

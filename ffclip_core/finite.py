@@ -1,0 +1,27 @@
+"""Numbers that no network can compute with: NaN and infinity turn whole pictures black."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import InputError
+
+
+def require_finite(values: Tensor, name: str, *axes: str) -> None:
+    """Raise InputError if a value is NaN or infinite, with the value and its place along the named axes.
+
+    name, a plural ("The codes"), begins the sentence. Not looked at is what has no numbers now: tensors on "meta", and
+    on a GPU whatever a CUDA graph is being recorded for.
+    """
+    if values.device.type == "meta" or (values.is_cuda and torch.cuda.is_current_stream_capturing()):
+        return
+    wrong = ~values.isfinite()
+    if not wrong.any():
+        return
+    place = wrong.nonzero()[0].tolist()
+    where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, place, strict=False))
+    raise InputError(
+        f"{name} hold the value {float(values[tuple(place)])}{f' ({where}, counted from 0)' if where else ''}, which "
+        "is no finite number: look at what made them."
+    )
