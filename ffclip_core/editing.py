@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import FamilyError, InputError
+from .finite import require_finite
 
 COARSE_LAYERS, MEDIUM_LAYERS = 4, 4
 """W+ layers 0 to 3 (4 to 8 px) are coarse, 4 to 7 (16 to 32 px) medium, all others fine (as in StyleCLIP)."""
@@ -16,55 +19,125 @@ COARSE_LAYERS, MEDIUM_LAYERS = 4, 4
 BATCHINGS = ("pair", "grid")
 
 
+Strength: TypeAlias = "float | Sequence[float] | np.ndarray | Tensor"
+"""A number, or one per edit."""
+
+
 def layer_gates(num_layers: int, coarse: float = 1.0, medium: float = 1.0, fine: float = 1.0) -> Tensor:
-    """The share of an edit that reaches each layer, float32 [L]."""
-    gates = torch.full((num_layers,), float(fine))
-    gates[: COARSE_LAYERS + MEDIUM_LAYERS] = medium
-    gates[:COARSE_LAYERS] = coarse
+    """The share of an edit that reaches each layer, float32 [L]. Raises InputError for what is no finite number."""
+    for name, share in (("coarse", coarse), ("medium", medium), ("fine", fine)):
+        _number(share, f"The gate of the {name} layers")
+    gates = torch.full((num_layers,), float(fine), dtype=torch.float32, device="cpu")
+    gates[: COARSE_LAYERS + MEDIUM_LAYERS] = float(medium)
+    gates[:COARSE_LAYERS] = float(coarse)
     return gates
 
 
-def combine(w: Tensor, e: Tensor, batching: str = "pair") -> tuple[Tensor, Tensor, list[int]]:
-    """Bring codes w [N, L, D] and embeddings e [P, D] to one length.
+def pairs(codes: int, prompts: int, batching: str = "pair") -> tuple[list[int], list[int]]:
+    """Which code meets which prompt: for every edit the index of its code and of its prompt.
 
-    "pair" puts the first code with the first embedding and so on, and a single one of either with all; "grid" gives
-    every code with every embedding, first all embeddings of the first code. Returns both and, for every row, the index
-    of its embedding. Raises InputError where a pair has no partner.
+    "pair" puts the first code with the first prompt and so on, and a single one of either with all; "grid" gives every
+    code with every prompt, first all prompts of the first code. Raises InputError where a pair has no partner.
     """
-    codes, prompts = len(w), len(e)
     if batching not in BATCHINGS:
         raise InputError(f"Batching is {' or '.join(BATCHINGS)}, not '{batching}'.")
     if batching == "grid":
-        rows, columns = range(codes), range(prompts)
-        code_index = [row for row in rows for _ in columns]
-        prompt_index = [column for _ in rows for column in columns]
-    elif codes == prompts or 1 in (codes, prompts):
-        count = max(codes, prompts) if min(codes, prompts) else 0
-        code_index = list(range(count)) if codes == count else [0] * count
-        prompt_index = list(range(count)) if prompts == count else [0] * count
-    else:
+        return [i for i in range(codes) for _ in range(prompts)], [*range(prompts)] * codes
+    if codes != prompts and 1 not in (codes, prompts):
         raise InputError(
             f"{codes} pictures and {prompts} prompts do not pair up: give as many prompts as pictures, one of either, "
             "or set batching to grid, which gives every picture with every prompt."
         )
+    count = max(codes, prompts) if min(codes, prompts) else 0
+    first, every = [0] * count, [*range(count)]
+    return every if codes == count else first, every if prompts == count else first
+
+
+def combine(w: Tensor, e: Tensor, batching: str = "pair") -> tuple[Tensor, Tensor, list[int]]:
+    """Bring codes w [N, L, D] and embeddings e [P, D] to one length, as pairs() tells.
+
+    Returns both and, for every row, the index of its embedding. Raises InputError where a pair has no partner, and for
+    NaN and infinity.
+    """
+    code_index, prompt_index = pairs(len(w), len(e), batching)
+    require_finite(w, "The codes", "picture", "layer", "channel")
+    require_finite(e, "The text embeddings", "prompt", "channel")
     return w[code_index], e[prompt_index], prompt_index
 
 
-def apply_edit(w: Tensor, delta: Tensor, strength: float = 1.0, gates: Tensor | None = None) -> Tensor:
-    """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1). Strength 0 gives w itself, bit for bit.
+def strengths(strength: Strength, edits: int, pictures: int | None = None) -> float | Tensor:
+    """The strength of so many edits: a number for all, or a tensor [edits].
 
-    Raises InputError for gates of another length and for a strength that is no number.
+    Given is a number, or one per edit: a tensor, a NumPy array or a sequence of numbers. Where each of the pictures
+    has several edits (a grid), one per picture will do too, which goes with all of that picture's edits. Raises
+    InputError for another count, NaN, infinity, and what is no number.
     """
-    if not math.isfinite(strength):
-        raise InputError(f"The strength is a number such as 1.0, not {strength}.")
-    if gates is not None and gates.shape != w.shape[1:2]:
+    if not isinstance(strength, (Tensor, np.ndarray, Sequence)) or isinstance(strength, (str, bytes)):
+        return _number(strength, "The strength")
+    if isinstance(strength, Tensor):
+        each = strength
+    elif isinstance(strength, np.ndarray):
+        if strength.dtype.kind not in "fiu":
+            raise InputError(f"Strengths are numbers such as 1.0, not an array of {strength.dtype}.")
+        each = torch.from_numpy(strength.astype(np.float64))
+    else:
+        numbers = [_number(value, f"Strength {i}, counted from 0,") for i, value in enumerate(strength)]
+        each = torch.tensor(numbers, dtype=torch.float64, device="cpu")
+    if each.dtype == torch.bool or each.is_complex():
+        raise InputError(f"Strengths are numbers such as 1.0, not {each.dtype}.")
+    if each.ndim > 1:
+        raise InputError(f"Strengths are one number, or one per picture: a list, not the shape {list(each.shape)}.")
+    require_finite(each, "The strengths", "number")
+    if each.numel() == 1:
+        return each.reshape(()).expand(edits)
+    if pictures and len(each) == pictures != edits:
+        return each.repeat_interleave(edits // pictures)
+    if len(each) != edits:
+        several = f" (or one per edit, {edits})" if pictures not in (None, edits) else ""
         raise InputError(
-            f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(gates.shape)}."
+            f"{len(each)} strengths for {pictures or edits} pictures: give one, or one per picture{several}."
         )
-    if strength == 0:
+    return each
+
+
+def apply_edit(w: Tensor, delta: Tensor, strength: Strength = 1.0, gates: Tensor | None = None) -> Tensor:
+    """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1).
+
+    strength is a number, or one per row: a tensor [N], a NumPy array or a sequence. Where it is 0, and in layers whose
+    gate is 0, the result is w bit for bit. Raises InputError for gates of another length, another count of strengths,
+    and for NaN and infinity.
+    """
+    amount = strengths(strength, len(w))
+    if gates is not None:
+        if gates.shape != w.shape[1:2]:
+            raise InputError(
+                f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(gates.shape)}."
+            )
+        require_finite(gates, "The gates", "layer")
+    if not isinstance(amount, Tensor) and amount == 0:
         return w
-    factor = strength if gates is None else strength * gates.to(delta)[None, :, None]
-    return w + factor * delta
+    require_finite(w, "The codes", "row", "layer", "channel")
+    require_finite(delta, "The changes", "row", "layer", "channel")
+    factor = amount.to(delta)[:, None, None] if isinstance(amount, Tensor) else amount
+    if gates is not None:
+        factor = factor * gates.to(delta)[None, :, None]
+    edited = w + factor * delta
+    require_finite(edited, "The edited codes", "row", "layer", "channel")
+    if not isinstance(factor, Tensor) or (factor.requires_grad and torch.is_grad_enabled()):
+        return edited  # A strength that is being learnt gets its gradient at 0 too.
+    return torch.where(factor == 0, w, edited)
+
+
+def _number(value: Any, name: str) -> float:
+    """The finite number that was given, by whatever type; raises InputError."""
+    single = not isinstance(value, (bool, np.bool_, str, bytes)) and getattr(value, "dtype", None) != torch.bool
+    try:
+        number = float(value) if single else math.nan
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{name} is a number such as 1.0, not {str(value)[:80]}.")
+    return number
 
 
 def check_family(

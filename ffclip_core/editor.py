@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
-from .editing import apply_edit, check_family, combine
+from .editing import Strength, apply_edit, check_family, pairs, strengths
 from .encoder import Encoder
+from .errors import InputError
 from .generator import GROUP, Generator
 from .modulation import Modulator
-from .pictures import prepare, to_images
+from .pictures import check_pictures, prepare, to_images
 
 if TYPE_CHECKING:
     from .text_encoder import TextEncoder
@@ -48,17 +51,21 @@ class Editor:
             load_text_encoder(folder / "text_encoder.safetensors"),
         )
 
-    @torch.inference_mode()
-    def invert(self, images: Tensor, fit: str = "crop") -> Tensor:
+    def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""
-        x = prepare(images, self.encoder.input_size, fit)
-        return self.encoder(x.to(self.encoder.latent_avg))
+        images = check_pictures(images)
+        codes = []
+        with _ordinary_tensors():
+            for piece in images.split(GROUP):
+                x = prepare(piece, self.encoder.input_size, fit)
+                codes.append(self.encoder(x.to(self.encoder.latent_avg)))
+            return torch.cat(codes)
 
     def edit(
         self,
         w: Tensor,
         prompts: str | Sequence[str],
-        strength: float = 1.0,
+        strength: Strength = 1.0,
         gates: Tensor | None = None,
         batching: str = "pair",
         noise: str = "const",
@@ -66,16 +73,27 @@ class Editor:
     ) -> Tensor:
         """Codes and prompts → edited pictures [B, H, W, 3] in [0, 1].
 
-        strength 0 is the inversion, 1 the method; gates (ffclip_core.editing.layer_gates) choose layers; batching is
-        "pair" or "grid" (ffclip_core.editing.combine). Raises InputError for what does not go together.
+        strength 0 is the inversion, 1 the method: a number, or (a tensor, an array, a list) one for each code, which
+        goes with all prompts of that code in a grid, or one for each result. gates (ffclip_core.editing.layer_gates)
+        choose layers; batching is "pair" or "grid" (ffclip_core.editing.pairs). Raises InputError for what does not go
+        together.
         """
-        return torch.cat(list(self.stream(w, prompts, strength, gates, batching, noise, seed)))
+        count, pieces = self._edits(w, prompts, strength, gates, batching, noise, seed)
+        pictures: Tensor | None = None
+        done = 0
+        for piece in pieces:  # Each where it belongs at once: nothing is held twice.
+            if pictures is None:
+                pictures = piece.new_empty(count, *piece.shape[1:])
+            pictures[done : done + len(piece)] = piece
+            done += len(piece)
+        assert pictures is not None  # noqa: S101
+        return pictures
 
     def stream(
         self,
         w: Tensor,
         prompts: str | Sequence[str],
-        strength: float = 1.0,
+        strength: Strength = 1.0,
         gates: Tensor | None = None,
         batching: str = "pair",
         noise: str = "const",
@@ -83,16 +101,47 @@ class Editor:
     ) -> Iterator[Tensor]:
         """What edit() gives, a few pictures [B, H, W, 3] at a time, each as soon as it is drawn: for many prompts or
         frames, whose pictures need not be held together. Raises as edit() does, when the first are asked for."""
-        with torch.inference_mode():
-            w, e, _ = combine(w, self.text_encoder.encode(prompts).to(w.device), batching)
-        for start in range(0, len(w), GROUP):
-            piece = slice(start, start + GROUP)
-            with torch.inference_mode():
-                edited = apply_edit(w[piece], self.modulator(w[piece], e[piece]), strength, gates)
-                pictures = self.synthesize(edited, noise, seed + start)
-            yield pictures
+        yield from self._edits(w, prompts, strength, gates, batching, noise, seed)[1]
 
-    @torch.inference_mode()
     def synthesize(self, w: Tensor, noise: str = "const", seed: int = 0) -> Tensor:
         """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit. Raises InputError for other codes."""
-        return to_images(self.generator(w, noise=noise, seed=seed), self.encoder.input_size)
+        with _ordinary_tensors():
+            return to_images(self.generator(w, noise=noise, seed=seed), self.encoder.input_size)
+
+    def _edits(
+        self,
+        w: Tensor,
+        prompts: str | Sequence[str],
+        strength: Strength,
+        gates: Tensor | None,
+        batching: str,
+        noise: str,
+        seed: int,
+    ) -> tuple[int, Iterator[Tensor]]:
+        """How many pictures edit() gives, and these, a few at a time."""
+        with _ordinary_tensors():
+            e = self.text_encoder.encode(prompts).to(w.device)
+        codes, texts = pairs(len(w), len(e), batching)
+        if not codes:
+            raise InputError("There are 0 codes: invert at least one picture.")
+        amount = strengths(strength, len(codes), len(w))
+
+        def draw() -> Iterator[Tensor]:
+            for start in range(0, len(codes), GROUP):
+                piece = slice(start, start + GROUP)
+                with _ordinary_tensors():
+                    of_piece = amount[piece] if isinstance(amount, Tensor) else amount
+                    code = w[codes[piece]]
+                    edited = apply_edit(code, self.modulator(code, e[texts[piece]]), of_piece, gates)
+                    pictures = self.synthesize(edited, noise, seed + start)
+                yield pictures
+
+        return len(codes), draw()
+
+
+@contextmanager
+def _ordinary_tensors() -> Iterator[None]:
+    """No gradients are kept, but what comes out can be changed and differentiated later, even where the caller is in
+    inference mode, whose tensors can be neither."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
