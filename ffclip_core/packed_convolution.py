@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+SAMPLE = 32
+"""px: side of the part of a picture on which packed weights are tried."""
+_refusals: list[str] = []
+"""Why no weights are packed any more in this process, if so."""
 
 
 class PackedConv2d(nn.Conv2d):
@@ -17,6 +26,9 @@ class PackedConv2d(nn.Conv2d):
     its state dict, loading one, copying and train(), and before a call that needs gradients; the values are
     the same bit for bit. Weights that require gradients are never packed, so an optimiser's stay its own. A network of
     them should see to it that its parameters() are plain, as Encoder does.
+
+    PyTorch's operators for it are not public, so they are tried whenever weights are packed: once they fail, or give
+    other numbers than the plain convolution, all convolutions are plain until the process ends, which the log says.
     """
 
     _called = False
@@ -24,17 +36,48 @@ class PackedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """[B, in_channels, H, W] → [B, out_channels, H', W']."""
         weight = self.weight  # Looked at once: other threads may pack and unpack meanwhile.
-        how = (self.padding, self.stride, self.dilation, self.groups)
         if not _can_pack(weight, x):
             return self._conv_forward(x, self.unpack(), self.bias)
         if not weight.is_mkldnn:
             if not self._called:  # Packing takes as long as some calls save: one picture alone is not worth it.
                 self._called = True
                 return self._conv_forward(x, weight, self.bias)
-            with torch.inference_mode(False), torch.no_grad():
-                packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *how, x.shape)
+            packed = self._pack(weight, x)
+            if packed is None:
+                return self._conv_forward(x, weight, self.bias)
             self.weight = weight = nn.Parameter(packed, requires_grad=False)
-        return torch.ops.mkldnn._convolution_pointwise(x, weight, self.bias, *how, "none", [], "")
+        try:
+            return self._convolve(x, weight)
+        except Exception as error:  # Any: the plain convolution gives the same.
+            _refuse(error)
+            return self._conv_forward(x, self.unpack(), self.bias)
+
+    def _convolve(self, x: Tensor, packed: Tensor) -> Tensor:
+        how = (self.padding, self.stride, self.dilation, self.groups)
+        return torch.ops.mkldnn._convolution_pointwise(x, packed, self.bias, *how, "none", [], "")
+
+    def _pack(self, weight: Tensor, x: Tensor) -> Tensor | None:
+        """The weight packed for pictures such as x, or None where packing proves to be of no use."""
+        sample = x[:1, :, :SAMPLE, :SAMPLE]
+        with torch.inference_mode(False), torch.no_grad():
+            expected = self._conv_forward(sample, weight, self.bias)
+            if not expected.isfinite().all():
+                return None  # These numbers prove nothing; the next picture's may.
+            try:
+                how = (self.padding, self.stride, self.dilation, self.groups)
+                packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *how, x.shape)
+                if not torch.equal(packed.to_dense(), weight):
+                    raise RuntimeError("packed weights do not come back as they were")
+                found = self._convolve(sample, packed)
+                terms = weight[0].numel()
+                # Rounded once to the weights' format, and summed up in float32.
+                rounding = torch.finfo(weight.dtype).eps + math.sqrt(terms) * torch.finfo(torch.float32).eps
+                error = (found.float() - expected.float()).norm()
+                if found.shape != expected.shape or not error <= 4 * rounding * expected.float().norm():
+                    raise RuntimeError(f"packed weights give other numbers, by {float(error):.1e}")
+            except Exception as error:  # Any: the plain convolution gives the same.
+                return _refuse(error)
+        return packed
 
     def unpack(self) -> Tensor:
         """Make the weight plain, where it is not; the plain weight."""
@@ -67,9 +110,17 @@ class PackedConv2d(nn.Conv2d):
         return self.__dict__.copy()
 
 
+def _refuse(error: Exception) -> None:
+    if not _refusals:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        _refusals.append(reason)
+        logger.warning("Convolutions stay plain on this processor, a little slower: %s", reason)
+
+
 def _can_pack(weight: Tensor, x: Tensor) -> bool:
     return (
-        x.device.type == weight.device.type == "cpu"
+        not _refusals
+        and x.device.type == weight.device.type == "cpu"
         and x.dtype == weight.dtype
         and has_kernels(x.dtype)
         and not weight.requires_grad
@@ -87,5 +138,12 @@ def has_kernels(dtype: torch.dtype) -> bool:
         and torch.backends.cpu.get_cpu_capability().startswith("AVX")
         and hasattr(operators, "_reorder_convolution_weight")
         and hasattr(operators, "_convolution_pointwise")
-        and (dtype == torch.float32 or (dtype == torch.bfloat16 and operators._is_mkldnn_bf16_supported()))
+        and (dtype == torch.float32 or (dtype == torch.bfloat16 and _has_bfloat16_kernels()))
     )
+
+
+def _has_bfloat16_kernels() -> bool:
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError, TypeError):  # As private as the others.
+        return False
