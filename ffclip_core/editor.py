@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,14 +80,13 @@ class Editor:
         together.
         """
         count, pieces = self._edits(w, prompts, strength, gates, batching, noise, seed)
-        pictures: Tensor | None = None
-        done = 0
-        for piece in pieces:  # Each where it belongs at once: nothing is held twice.
-            if pictures is None:
-                pictures = piece.new_empty(count, *piece.shape[1:])
-            pictures[done : done + len(piece)] = piece
-            done += len(piece)
-        assert pictures is not None  # noqa: S101
+        first = next(pieces)
+        with _ordinary_tensors():
+            pictures = first.new_empty(count, *first.shape[1:])
+            done = 0
+            for piece in chain([first], pieces):  # Each where it belongs at once: nothing is held twice.
+                pictures[done : done + len(piece)] = piece
+                done += len(piece)
         return pictures
 
     def stream(

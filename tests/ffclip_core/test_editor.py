@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from ffclip.ffclip_core import EMBEDDED, Editor, FamilyError
+from ffclip.ffclip_core import EMBEDDED, Editor, FamilyError, InputError
 from ffclip.ffclip_core.editing import layer_gates
 from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.pictures import prepare
 from PIL import Image
 
 README = Path(__file__).parents[2] / "README.md"
@@ -74,3 +78,60 @@ def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     exec(compile(code.group(1), "README.md", "exec"), {})  # noqa: S102
     assert sorted(path.name for path in tmp_path.iterdir()) == ["edit0.png", "edit1.png"]
+
+
+def test_each_picture_may_have_a_strength_of_its_own(editor: Editor, samples: torch.Tensor) -> None:
+    w = editor.invert(samples[:3])
+    inversion = editor.synthesize(w)
+    mixed = editor.edit(w, ["Bald"], strength=torch.tensor([0.0, 1.0, 0.0]))
+    assert torch.equal(mixed[[0, 2]], inversion[[0, 2]]) and not torch.equal(mixed[1], inversion[1])
+    assert torch.equal(mixed[1], editor.edit(w, ["Bald"])[1])
+    # In a grid a picture's strength goes with all of its prompts.
+    grid = editor.edit(w, ["Bald", "Beard"], strength=[0, 1, 2], batching="grid")
+    each = editor.edit(w, ["Bald", "Beard"], strength=[0, 0, 1, 1, 2, 2], batching="grid")
+    assert torch.equal(grid, each) and torch.equal(grid[0], grid[1]) and not torch.equal(grid[2], grid[3])
+    # A sweep: one picture, one prompt, as many results as strengths need pictures.
+    sweep = editor.edit(w[:1].expand(5, -1, -1), "Bald", strength=np.linspace(-1, 1, 5))
+    assert len({picture.numpy().tobytes() for picture in sweep}) == 5
+    with pytest.raises(InputError, match="2 strengths for 3 pictures: give one, or one per picture"):
+        editor.edit(w, ["Bald"], strength=[1, 2])
+    with pytest.raises(InputError, match="0 codes"):
+        editor.edit(w[:0], ["Bald"])
+
+
+@pytest.mark.parametrize("mode", [contextlib.nullcontext, torch.no_grad, torch.inference_mode])
+def test_what_it_gives_can_be_changed_and_differentiated(
+    mode: Callable[[], Any], editor: Editor, samples: torch.Tensor
+) -> None:
+    with mode():
+        w = editor.invert(samples[:1].clone())  # In inference mode, of a tensor that is one of inference itself.
+        edited, drawn = editor.edit(w, "Bald"), editor.synthesize(w)
+        streamed = next(editor.stream(w, "Bald"))
+    for tensor in (w, edited, drawn, streamed):
+        assert not tensor.is_inference() and not tensor.requires_grad
+        tensor.add_(0)
+    w.requires_grad_()
+    editor.generator(w, resolution=16).sum().backward()
+    assert w.grad is not None and w.grad.abs().sum() > 0
+
+
+def test_gradients_reach_codes_texts_and_pictures(editor: Editor, samples: torch.Tensor) -> None:
+    w, e = editor.invert(samples[:1]), editor.text_encoder.encode("Bald")
+    for tensor in (w, e):
+        assert not tensor.is_inference() and not tensor.requires_grad
+        tensor.requires_grad_()
+    editor.modulator(w, e).square().sum().backward()
+    images = samples[:1].clone().requires_grad_()
+    editor.encoder(prepare(images, editor.encoder.input_size, "letterbox")).sum().backward()
+    for tensor in (w, e, images):
+        assert tensor.grad is not None and tensor.grad.isfinite().all() and tensor.grad.abs().sum() > 0
+
+
+def test_inverting_many_pictures_is_inverting_each(editor: Editor, samples: torch.Tensor) -> None:
+    many = samples[[0, 1, 2, 0, 1, 2, 0]]
+    codes, one = editor.invert(many), editor.invert(samples[:1])
+    assert codes.shape[0] == 7 and (codes[6:] - one).norm() <= 1e-4 * one.norm()
+    with pytest.raises(InputError, match="0 pictures"):
+        editor.invert(samples[:0])
+    with pytest.raises(InputError, match="a tensor or a NumPy array, not as list"):
+        editor.invert([samples[0]])  # pyright: ignore[reportArgumentType]
