@@ -18,7 +18,7 @@ _FIRS: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 def upfirdn2d(
     x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int] | tuple[int, int, int, int] = (0, 0)
 ) -> Tensor:
-    """Upsample by inserting zeros, pad, filter, downsample (StyleGAN, Karras et al. 2019; MATHS.md section 2).
+    """Upsample by inserting zeros, pad, filter, downsample (StyleGAN, Karras et al. 2019).
 
     x [B, C, H, W]; kernel [kh, kw] is applied as a convolution, that is, flipped; pad is (before, after) on both axes
     or (left, right, top, bottom) and crops where it is negative. Returns [B, C, H', W'] with

@@ -66,7 +66,7 @@ class PackedConv2d(nn.Conv2d):
             try:
                 how = (self.padding, self.stride, self.dilation, self.groups)
                 packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *how, x.shape)
-                if not torch.equal(packed.to_dense(), weight):
+                if not packed.is_mkldnn or not torch.equal(packed.to_dense(), weight):
                     raise RuntimeError("packed weights do not come back as they were")
                 found = self._convolve(sample, packed)
                 terms = weight[0].numel()

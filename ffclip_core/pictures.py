@@ -130,8 +130,8 @@ def _in_range(values: Tensor, extremes: tuple[float, float]) -> Tensor:
 
 def _prepare(image: Tensor, size: tuple[int, int], fit: str, mask: Tensor | None) -> Tensor:
     """[1, H, W, C] and mask [1, h, w] → [1, 3, *size] in [0, 1]."""
+    extremes = _extremes(image, "pictures have")  # Of what is cut off too: it tells of a fault before.
     x = rearrange(image, "b h w c -> b c h w")
-    extremes = _extremes(x, "pictures have")  # Of what is cut off too: it tells of a fault before.
     height, width = x.shape[-2:]
     rows, columns = _middle(height, width, size) if fit == "crop" else (slice(None), slice(None))
     x = _in_range(x[:, :, rows, columns], extremes)

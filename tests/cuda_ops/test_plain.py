@@ -176,3 +176,22 @@ def test_they_are_twice_differentiable(operator: Callable[..., Tensor], batch: i
 
     assert torch.autograd.gradcheck(run, tensors)
     assert torch.autograd.gradgradcheck(run, tensors)
+
+
+@pytest.mark.parametrize("scale", [0, 1e-30, 1e-12])
+def test_styles_that_are_nothing_give_no_nan(scale: float) -> None:
+    """A layer whose affine weights and biases are 0, or so small that their squares are."""
+    affine, weight = torch.randn(5, 4) * scale, torch.randn(6, 5, 3, 3)
+    table = StyleTable.build(
+        [(affine, torch.zeros(5), weight, 0.1, 0, True), (affine, torch.zeros(5), weight, 1, 0, False)]
+    )
+    w = torch.randn(2, 1, 4, requires_grad=True)
+    for style, demodulation in styles(w, table):
+        assert style.isfinite().all()
+        assert demodulation is None or demodulation.isfinite().all()
+        product = (
+            style.double() if demodulation is None else style.double()[:, None] * demodulation.double()[:, :, None]
+        )
+        assert product.abs().max() <= 1e6 * scale
+        (gradient,) = torch.autograd.grad(style.sum(), w, retain_graph=True)
+        assert gradient.isfinite().all()

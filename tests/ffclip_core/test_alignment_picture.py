@@ -1,8 +1,21 @@
 from __future__ import annotations
 
+from typing import Any
+
+import ffclip.ffclip_core.alignment_picture as module
 import pytest
 import torch
-from ffclip.ffclip_core.alignment_picture import CELL, LEFT, TOP, alignment_picture
+from ffclip.ffclip_core import InputError
+from ffclip.ffclip_core.alignment_picture import (
+    CELL,
+    LEFT,
+    LONGEST_TITLE,
+    TOP,
+    _has,
+    _legible,
+    alignment_picture,
+)
+from PIL import ImageFont
 
 
 def corner(pictures: torch.Tensor, edit: int, block: int, layer: int) -> torch.Tensor:
@@ -38,3 +51,69 @@ def test_the_prompt_stands_above_and_a_long_one_stays_inside() -> None:
 def test_titles_must_match_the_edits() -> None:
     with pytest.raises(ValueError, match="zip"):
         alignment_picture(torch.full((2, 4, 10), 0.1), ["only one"])
+
+
+def titles(*texts: str) -> torch.Tensor:
+    """The rows of the pictures that hold their titles."""
+    return alignment_picture(torch.full((len(texts), 2, 10), 0.1), texts)[:, :40]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "紫色的头发",
+        "рыжие волосы",
+        "cheveux frisés",
+        "שיער סגול",
+        "شعر أرجواني",
+        "बैंगनी बाल",
+        "e\u0301te\u0301",
+        "half \ud83d of an emoji",
+        "\udc00",
+        "👍🏽🏳️‍🌈",
+        "a\x00b\x07",
+        "a\nb\r\n\tc\u2028d",
+        "\u202eelprup\u202c",
+        "\uffff\U0010ffff\ue000",
+        "",
+        "\u200b",
+    ],
+)
+def test_titles_of_every_kind_are_drawn_without_boxes(text: str) -> None:
+    line, font = _legible(text)
+    assert "\n" not in line and all(_has(font, letter) for letter in line)
+    drawn = titles(text)
+    assert (drawn < 0.9).any().item() == bool(line), "in ink"
+    assert (drawn[:, :, LEFT + 10 * CELL + 8 :] == 1).all(), "inside"
+
+
+@pytest.mark.parametrize("fonts", ["all", "Pillow's alone"])
+def test_other_prompts_have_other_titles(fonts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if fonts != "all":
+        own = module._fonts()[:1]
+        monkeypatch.setattr(module, "_fonts", lambda: own)
+    texts = ["紫发", "紫髪", "рыжий", "рыжая", "été", "ete", "שיער", "שיעו", "\ud83d", "\ud83e", "\u202e", "\u202d"]
+    texts += ["a very long prompt that goes on and on " * 5 + end for end in ("with a hat", "with a tie")]
+    drawn = {picture.numpy().tobytes() for picture in titles(*texts)}
+    assert len(drawn) == len(texts)
+
+
+def test_a_title_of_any_length_is_laid_out_as_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    getlength = ImageFont.FreeTypeFont.getlength
+
+    def listen(self: ImageFont.FreeTypeFont, text: str, *arguments: Any) -> float:
+        lengths.append(len(text))
+        return getlength(self, text, *arguments)
+
+    monkeypatch.setattr(ImageFont.FreeTypeFont, "getlength", listen)
+    assert titles("x" * 20_000, "purple hair " * 100_000, "紫" * 20_000).shape[0] == 3
+    # Six letters stand for one that no font has.
+    assert max(lengths) <= 6 * LONGEST_TITLE + 1 and len(lengths) <= 3 * 16
+
+
+def test_shares_that_are_no_numbers_are_named() -> None:
+    shares = torch.full((2, 4, 10), 0.1)
+    shares[1, 2, 3] = torch.nan
+    with pytest.raises(InputError, match=r"alignment maps hold the value nan \(edit 1, block 2, layer 3"):
+        alignment_picture(shares, ["Bald", "Beard"])

@@ -60,3 +60,12 @@ def test_parameters_are_plain_after_use() -> None:
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert all(parameter.requires_grad for parameter in encoder.requires_grad_().parameters())
+
+
+def test_nan_and_infinity_are_refused_with_their_place() -> None:
+    encoder = Encoder(10, 32, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=16).eval()
+    for value in (torch.nan, torch.inf):
+        x = torch.zeros(2, 3, 64, 64)
+        x[1, 2, 3, 4] = value
+        with pytest.raises(InputError, match=rf"hold the value {value} \(picture 1, channel 2, row 3, column 4"):
+            encoder(x)

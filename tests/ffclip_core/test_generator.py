@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.benchmark import peer
 from ffclip.ffclip_core.generator import EqualLinear, Generator, ModulatedConv2d, StyledConv, ToRGB, style_table
 from ffclip.ffclip_core.kept_features import KeptFeatures
+from ffclip.ffclip_core.modulation import Modulator
 from torch import Tensor, nn
 
 OPS = golden.tensors("ops")
@@ -341,3 +343,131 @@ def test_every_precision_maps_noise_and_no_other_is_taken(wide: Generator) -> No
         assert wide.set_precision(torch.float16).map(torch.randn(1, 24)).shape == (1, 14, 24)
     with pytest.raises(ValueError, match="float32, float16 or bfloat16, not torch.int8"):
         wide.set_precision(torch.int8)
+
+
+def mapped(generator: Generator, z: Tensor, label: int | None) -> Tensor:
+    """StyleGAN2-ADA's mapping network in float64, from its description: z and the embedding of the class, as a one-hot
+    vector, each divided by its root mean square; equalised layers with fused leaky ReLU."""
+
+    def normalized(x: Tensor) -> Tensor:
+        return x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
+
+    state = {key: value.double() for key, value in generator.state_dict().items()}
+    x = normalized(z.double())
+    if label is not None:
+        one_hot = torch.zeros(len(z), generator.num_classes, dtype=torch.float64)
+        one_hot[:, label] = 1
+        y = one_hot @ (state["embed.weight"] / generator.num_classes**0.5).T + state["embed.bias"]
+        x = torch.cat([x, normalized(y)], 1)
+    for i in range(1, generator.num_mapping_layers + 1):
+        weight, bias = state[f"style.{i}.weight"], state[f"style.{i}.bias"]
+        x = nn.functional.leaky_relu(x @ (weight * 0.01 / weight.shape[1] ** 0.5).T + bias * 0.01, 0.2) * 2**0.5
+    return x
+
+
+@pytest.mark.parametrize("depth", [1, 2, 8, 64])
+@pytest.mark.parametrize(("z_dim", "latent_dim", "classes"), [(24, 24, 0), (8, 24, 0), (40, 24, 10), (24, 24, 1)])
+def test_mapping_networks_of_every_kind(depth: int, z_dim: int, latent_dim: int, classes: int) -> None:
+    generator = Generator(
+        8, {4: 4, 8: 4}, latent_dim, num_mapping_layers=depth, z_dim=z_dim if z_dim != latent_dim else None,
+        num_classes=classes,
+    )  # fmt: skip
+    golden.fill(generator, "stylegan")
+    with torch.no_grad():
+        for network in (generator, Generator(**arguments(generator))):
+            network.load_state_dict(generator.state_dict())
+            if network.embed is not None:
+                network.embed.bias.copy_(torch.linspace(-1, 1, latent_dim))
+            z = torch.randn(3, z_dim, generator=torch.Generator().manual_seed(0))
+            for label in range(classes) if classes else [None]:
+                found, expected = network.map(z, label=label)[:, 0], mapped(network, z, label)
+                assert (found - expected).norm() <= 1e-5 * expected.norm()
+            if classes > 1:
+                each = network.map(z, label=[0, 9, 4])[:, 0]
+                for i, label in enumerate((0, 9, 4)):
+                    one = network.map(z[i : i + 1], label=label)[0, 0]
+                    assert (each[i] - one).norm() <= 1e-5 * one.norm()
+                assert torch.equal(network.map(z, label=torch.tensor([0, 9, 4])), network.map(z, label=[0, 9, 4]))
+                assert network(network.map(z, 0.7, label=3)).shape == (3, 3, 8, 8)
+    assert set(generator.architecture) & {"z_dim", "num_classes"} == {
+        *(["z_dim"] if z_dim != latent_dim else []),
+        *(["num_classes"] if classes else []),
+    }
+
+
+def arguments(generator: Generator) -> dict[str, Any]:
+    """As a file gives them back to the constructor."""
+    found = json.loads(json.dumps(generator.architecture))
+    return {**found, "channels": {int(size): count for size, count in found["channels"].items()}}
+
+
+@pytest.mark.parametrize(
+    ("classes", "label", "says"),
+    [
+        (10, None, "has 10 classes: give label=0..9"),
+        (10, 10, "give label=0..9, not 10"),
+        (10, -1, "give label=0..9, not -1"),
+        (10, [1, 2], "one for each of the 3 samples"),
+        (10, 1.0, "whole numbers, not 1.0"),
+        (10, True, "whole numbers, not True"),
+        (10, "cat", "give label=0..9, not cat"),
+        (0, 0, "knows no classes: leave the label out"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(classes: int, label: Any, says: str) -> None:
+    generator = Generator(8, {4: 4, 8: 4}, 16, num_mapping_layers=1, num_classes=classes)
+    with pytest.raises(InputError, match=says):
+        generator.map(torch.randn(3, 16), label=label)
+
+
+def test_nan_and_infinity_are_refused_with_their_place(tiny: Generator) -> None:
+    w = torch.zeros(2, tiny.num_layers, tiny.latent_dim)
+    noise = [torch.zeros(1, 1, *tiny.noise_shape(i)) for i in range(tiny.num_layers - 1)]
+    for value in (torch.nan, torch.inf, -torch.inf):
+        bad = w.clone()
+        bad[1, 3, 7] = value
+        with pytest.raises(InputError, match=rf"codes hold the value {value} \(picture 1, layer 3, channel 7, counted"):
+            tiny(bad)
+        noise[2][0, 0, 1, 2] = value
+        with pytest.raises(InputError, match=rf"noise map 2 hold the value {value} \(picture 0, channel 0, row 1"):
+            tiny(w, noise=noise)
+        with pytest.raises(InputError, match=r"values of z hold the value .* \(sample 1, channel 5"):
+            tiny.map(torch.zeros(2, tiny.z_dim).index_put((torch.tensor(1), torch.tensor(5)), torch.tensor(value)))
+        with pytest.raises(InputError, match=f"truncation is a number such as 0.7, not {value}"):
+            tiny.map(torch.zeros(2, tiny.z_dim), value)
+    with pytest.raises(InputError, match="not None"):
+        tiny.map(torch.zeros(2, tiny.z_dim), None)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_layers_without_style_give_no_nan(mode: Any) -> None:
+    """What divides by the largest style must not be 0: with strips and without them."""
+    generator = golden.fill(Generator(128, dict.fromkeys((4, 8, 16, 32, 64, 128), 8), 16), "stylegan")
+    with torch.no_grad():
+        for module in generator.modules():
+            if isinstance(module, ModulatedConv2d):
+                module.modulation.bias.zero_()
+    with mode():
+        for batch in (1, 2):
+            pictures = generator(torch.zeros(batch, generator.num_layers, 16))
+            assert pictures.isfinite().all()
+            # Nothing is left but biases and noise, as a style that is nearly nothing has it too.
+            nearly = generator(torch.full((batch, generator.num_layers, 16), 1e-12))
+            assert (pictures - nearly).norm() <= 1e-5 * nearly.norm()
+
+
+@pytest.mark.parametrize("latent_dim", [1, 24, 1024])
+def test_codes_of_any_width(latent_dim: int) -> None:
+    """Through strips, tables of styles, gradients and the encoder's and modulator's side of it."""
+    generator = golden.fill(Generator(128, dict.fromkeys((4, 8, 16, 32, 64, 128), 8), latent_dim), "stylegan")
+    w = torch.randn(1, generator.num_layers, latent_dim, requires_grad=True)
+    by_gradient = generator(w)
+    by_gradient.sum().backward()
+    assert w.grad is not None and w.grad.isfinite().all()
+    with torch.no_grad():
+        in_strips = generator(w)
+    assert (in_strips - by_gradient).norm() <= 1e-5 * by_gradient.norm()
+    w = generator.map(torch.randn(2, latent_dim))
+    e = torch.randn(2, latent_dim)
+    found = Modulator(generator.num_layers, latent_dim, num_blocks=1)(w, e)
+    assert found.shape == w.shape and found.isfinite().all()

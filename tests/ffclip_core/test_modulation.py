@@ -67,3 +67,28 @@ def test_other_shapes_are_refused() -> None:
         modulator(torch.zeros(1, 18, 32), torch.zeros(1, 32))
     with pytest.raises(InputError, match=r"32 values per code \(2 codes\).*\[1, 64\]"):
         modulator(torch.zeros(2, 10, 32), torch.zeros(1, 64))
+
+
+def test_many_codes_are_as_each_alone() -> None:
+    torch.manual_seed(0)
+    modulator = Modulator(10, 24, num_blocks=2).eval()
+    w, e = torch.randn(37, 10, 24), torch.randn(37, 24)
+    found = modulator.modulate(w, e)
+    for i in (0, 15, 16, 36):
+        alone = modulator.modulate(w[i : i + 1], e[i : i + 1])
+        assert (found.delta[i] - alone.delta[0]).norm() <= 1e-6 * alone.delta.norm()
+        assert (found.alignment[i] - alone.alignment[0]).norm() <= 1e-6 * alone.alignment.norm()
+    assert found.delta.shape == w.shape and found.alignment.shape == (37, 2, 10)
+    assert modulator.modulate(w[:0], e[:0]).delta.shape == (0, 10, 24)
+
+
+def test_nan_and_infinity_are_refused_with_their_place() -> None:
+    modulator = Modulator(10, 24, num_blocks=1)
+    w, e = torch.zeros(2, 10, 24), torch.zeros(2, 24)
+    bad = w.clone()
+    bad[1, 2, 3] = torch.inf
+    with pytest.raises(InputError, match=r"codes hold the value inf \(picture 1, layer 2, channel 3"):
+        modulator(bad, e)
+    e[1, 4] = torch.nan
+    with pytest.raises(InputError, match=r"text embeddings hold the value nan \(prompt 1, channel 4"):
+        modulator(w, e[:, None])

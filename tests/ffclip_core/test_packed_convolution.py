@@ -9,7 +9,9 @@ import copy
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import ffclip.ffclip_core.packed_convolution as module
 import pytest
 import torch
 import torch.nn.functional as F
@@ -136,3 +138,98 @@ def test_threads_may_pack_and_unpack_at_once(convolution: PackedConv2d, x: Tenso
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(work, range(4)))
+
+
+@pytest.fixture
+def packing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Why no weights are packed any more: nothing yet, and nothing of it is left after the test."""
+    refusals: list[str] = []
+    monkeypatch.setattr(module, "_refusals", refusals)
+    return refusals
+
+
+class Operators:
+    """PyTorch's, as a later version may have them."""
+
+    def __init__(self, **changed: Callable[..., Any]) -> None:
+        vars(self).update(changed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(MKLDNN, name)
+
+
+MKLDNN = torch.ops.mkldnn
+
+
+def fails(*_: Any) -> Tensor:
+    raise RuntimeError("could not create\na primitive descriptor")
+
+
+def takes_less(x: Tensor, weight: Tensor) -> Tensor:
+    """Of another signature."""
+    return F.conv2d(x, weight)
+
+
+FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "packing fails": {"_reorder_convolution_weight": fails},
+    "packing has another signature": {"_reorder_convolution_weight": takes_less},
+    "packing leaves weights as they are": {"_reorder_convolution_weight": lambda weight, *_: weight.clone()},
+    "packing changes weights": {
+        "_reorder_convolution_weight": lambda weight, *how: MKLDNN._reorder_convolution_weight(weight + 1e-3, *how)
+    },
+    "the convolution fails": {"_convolution_pointwise": fails},
+    "the convolution has another signature": {"_convolution_pointwise": takes_less},
+    "the convolution forgets the bias": {
+        "_convolution_pointwise": lambda x, w, b, *how: MKLDNN._convolution_pointwise(x, w, None, *how)
+    },
+    "the convolution is wrong by a thousandth": {
+        "_convolution_pointwise": lambda *how: MKLDNN._convolution_pointwise(*how) * 1.001
+    },
+    "the convolution gives NaN": {
+        "_convolution_pointwise": lambda *how: MKLDNN._convolution_pointwise(*how) * torch.nan
+    },
+    "the convolution gives another shape": {
+        "_convolution_pointwise": lambda *how: MKLDNN._convolution_pointwise(*how)[:, :, :1]
+    },
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_the_operators_do_pictures_are_the_plain_ones(
+    fault: str,
+    convolution: PackedConv2d,
+    x: Tensor,
+    packing: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    expected, other = plain(convolution, x), copy.deepcopy(convolution)
+    monkeypatch.setattr(torch.ops, "mkldnn", Operators(**FAULTS[fault]))
+    for _ in range(3):
+        for each in (convolution, other):
+            assert torch.equal(each(x), expected) and not each.weight.is_mkldnn
+    assert len(packing) == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"], "one line for all"
+    assert "Convolutions stay plain" in caplog.text and "\n" not in caplog.records[0].getMessage()
+
+
+def test_a_fault_that_comes_later_leads_back_too(
+    convolution: PackedConv2d, x: Tensor, packing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, other = plain(convolution, x), use(copy.deepcopy(convolution), x)
+    use(convolution, x)
+    monkeypatch.setattr(torch.ops, "mkldnn", Operators(_convolution_pointwise=fails))
+    for each in (convolution, other, convolution, other):
+        # In another order in memory, so that sums of 432 terms may be rounded otherwise.
+        assert (each(x) - expected).norm() <= 1e-5 * expected.norm() and not each.weight.is_mkldnn
+    assert packing == ["could not create a primitive descriptor"]
+
+
+def test_a_picture_that_is_no_numbers_does_not_end_packing(
+    convolution: PackedConv2d, x: Tensor, packing: list[str]
+) -> None:
+    for _ in range(2):
+        assert convolution(torch.full_like(x, torch.nan)).isnan().all()
+    assert not packing and not convolution.weight.is_mkldnn
+    convolution(x)
+    assert not packing and convolution.weight.is_mkldnn

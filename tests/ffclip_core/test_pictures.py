@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import golden
+import memory
 import numpy as np
 import pytest
 import torch
@@ -82,3 +86,163 @@ def test_pictures_leave_in_range() -> None:
     assert torch.equal(
         to_images(torch.tensor([-3.0, -1, 0, 1, 7]).expand(1, 3, 1, 5))[0, 0, :, 0], torch.tensor([0, 0, 0.5, 1, 1])
     )
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_what_lies_out_of_range_is_clamped_before_anything_else(fit: str) -> None:
+    """As Save Image does."""
+    hdr = torch.rand(2, 20, 30, 3) * 4 - 1
+    assert hdr.min() < 0 and hdr.max() > 1
+    assert torch.equal(prepare(hdr, (16, 16), fit), prepare(hdr.clamp(0, 1), (16, 16), fit))
+    glass = torch.cat([hdr, torch.rand(2, 20, 30, 1) * 4 - 1], -1)
+    assert torch.equal(prepare(glass, (16, 16), fit), prepare(glass.clamp(0, 1), (16, 16), fit))
+    mask = torch.rand(1, 20, 30) * 4 - 1
+    assert torch.equal(prepare(hdr, (16, 16), fit, mask), prepare(hdr, (16, 16), fit, mask.clamp(0, 1)))
+    kept = hdr.clone()
+    prepare(hdr, (16, 16), fit, mask)
+    assert torch.equal(hdr, kept), "a caller's picture is not written on"
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_bars_never_show_more_than_the_borders_have(fit: str) -> None:
+    plain = torch.tensor([0.2, 0.5, 0.7]).expand(1, 10, 40, 3)
+    x = to_images(prepare(plain, (64, 64), fit))
+    assert (x - plain[:, :1, :1]).norm() <= 1e-5 * x.norm()
+
+
+@pytest.mark.parametrize(("shape", "rows", "columns"), [((40, 20), 64, 32), ((20, 40), 32, 64), ((2, 3), 43, 64)])
+def test_a_letterboxed_picture_is_not_squashed(shape: tuple[int, int], rows: int, columns: int) -> None:
+    image = torch.rand(1, *shape, 3)
+    x = prepare(image, (64, 64), "letterbox")
+    top, left = (64 - rows) // 2, (64 - columns) // 2
+    assert torch.equal(x[:, :, top : top + rows, left : left + columns], prepare(image, (rows, columns)))
+
+
+def test_a_picture_of_the_right_shape_has_no_bars() -> None:
+    image = torch.rand(1, 30, 40, 3)
+    assert torch.equal(prepare(image, (48, 64), "letterbox"), prepare(image, (48, 64)))
+
+
+@pytest.mark.parametrize("shape", [(1, 100_000), (100_000, 1), (64, 9_000), (9_000, 64)])
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_memory_goes_by_the_picture_whatever_its_shape(shape: tuple[int, int], fit: str) -> None:
+    image = torch.rand(1, *shape, 3)
+    size, prepared = (256, 256), 3 * 256 * 256 * 4
+    prepare(image[:, :2, :2], size, fit)  # What a first call takes for itself.
+    before = memory.now()
+    x = prepare(image, size, fit)
+    assert x.shape == (1, 3, *size) and x.isfinite().all()
+    # A few copies of the picture and of what is prepared, and what the system adds up late.
+    assert memory.peak() - before <= 8 * (image.numel() * 4 + prepared) + 2**24
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("convert", "eps"),
+    [
+        (lambda x: x.double(), 0),
+        (lambda x: x.half(), 2**-11),
+        (lambda x: x.bfloat16(), 2**-8),
+        (lambda x: x.numpy(), 0),
+        (lambda x: x.double().numpy(), 0),
+        (lambda x: x.half().numpy(), 2**-11),
+        (lambda x: x.numpy().astype(">f4"), 0),
+        (lambda x: x.numpy().astype(np.longdouble), 0),
+        (lambda x: x.numpy()[::-1, ::-1][::-1, ::-1], 0),
+        (lambda x: np.broadcast_to(x.numpy(), x.shape), 0),
+        (lambda x: x.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0), 0),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_pictures_of_every_kind_of_floats(convert: Callable[[torch.Tensor], Any], eps: float, channels: int) -> None:
+    image = torch.rand(2, 20, 30, channels)
+    expected, found = prepare(image, (16, 16)), prepare(convert(image), (16, 16))
+    assert found.dtype == torch.float32
+    # What a channel loses by rounding, twice where alpha multiplies it; pixels are twice as far from the middle.
+    assert (found - expected).abs().max() <= 8 * eps + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (np.zeros((1, 8, 8, 3), np.uint8), "floats from 0 to 1, not torch.uint8: divide bytes by 255"),
+        (np.zeros((1, 8, 8, 3), object), "floats from 0 to 1, not object"),
+        (torch.zeros(1, 8, 8, 3, dtype=torch.complex64), "not torch.complex64"),
+        (torch.zeros(1, 8, 8, 3, dtype=torch.bool), "not torch.bool"),
+        (np.zeros((8, 8, 3), np.float32), r"not \[8, 8, 3\]: give one picture as images\[None\]"),
+        (torch.zeros(2, 8, 8), r"gray ones as images\[..., None\]"),
+        (torch.full((1, 8, 8, 3), torch.inf), "no numbers"),
+        (torch.full((1, 8, 8, 3), torch.nan, dtype=torch.float16), "no numbers"),
+        (None, "not as NoneType"),
+        (Image.new("RGB", (8, 8)), "a tensor or a NumPy array, not as Image"),
+    ],
+)
+def test_what_else_is_no_picture_is_refused(images: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        prepare(images, (8, 8))
+
+
+def test_what_would_be_cropped_off_is_looked_at_too() -> None:
+    image = torch.zeros(1, 8, 80, 3)
+    image[:, :, 0] = torch.nan
+    with pytest.raises(InputError, match="no numbers"):
+        prepare(image, (8, 8))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda mask: mask,
+        lambda mask: mask[0],
+        lambda mask: mask[:, None],
+        lambda mask: mask[..., None],
+        lambda mask: mask.expand(2, -1, -1),
+        lambda mask: mask.expand(2, -1, -1)[:, None],
+        lambda mask: mask.expand(2, -1, -1)[..., None],
+        lambda mask: mask.bool(),
+        lambda mask: mask.double(),
+        lambda mask: mask.half(),
+        lambda mask: mask.numpy(),
+        lambda mask: mask[0].bool().numpy(),
+    ],
+)
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_masks_in_every_shape_that_nodes_give(shape: Callable[[torch.Tensor], Any], fit: str) -> None:
+    mask = torch.zeros(1, 12, 20)
+    mask[:, :, 10:] = 1
+    images = torch.zeros(2, 12, 20, 3)
+    expected = prepare(images, (12, 12), fit, mask)
+    assert expected.min() == -1 and expected.max() == 1
+    assert (prepare(images, (12, 12), fit, shape(mask)) - expected).norm() <= 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize("fit", ["crop", "letterbox"])
+def test_masks_of_another_size_are_resized_as_pictures_are(fit: str) -> None:
+    images = torch.rand(2, 30, 40, 3)
+    # Load Image gives a small empty mask where there is no transparency.
+    assert torch.equal(prepare(images, (16, 16), fit, torch.zeros(1, 64, 64)), prepare(images, (16, 16), fit))
+    white = torch.ones(2, 3, 16, 16)
+    assert (prepare(images, (16, 16), fit, torch.ones(2, 7, 5)) - white).norm() <= 1e-5 * white.norm()
+    # White on black comes out as the mask itself would as a picture, and a fine pattern as its mean.
+    mask = torch.rand(1, 60, 80)
+    small = torch.nn.functional.interpolate(mask[:, None], (30, 40), mode="bilinear", antialias=True)[0, 0, ..., None]
+    expected = prepare(small.expand(1, -1, -1, 3), (16, 16), fit)
+    found = prepare(torch.zeros(1, 30, 40, 3), (16, 16), fit, mask)
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize(
+    ("mask", "says"),
+    [
+        (torch.zeros(3, 8, 8), r"shape \[3, 8, 8\], but goes with 2 pictures: connect one mask per picture"),
+        (torch.zeros(8), r"shape \[8\]"),
+        (torch.zeros(2, 8, 8, 3), r"shape \[2, 8, 8, 3\]"),
+        (torch.zeros(1, 0, 8), "8×0 px"),
+        (torch.full((1, 8, 8), torch.nan), "mask has values that are no numbers"),
+        (torch.zeros(1, 8, 8, dtype=torch.uint8), "Masks hold floats from 0 to 1, not torch.uint8: divide bytes"),
+        ([[0.0]], "Masks are given as a tensor or a NumPy array, not as list"),
+    ],
+)
+def test_what_is_no_mask_is_refused(mask: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        prepare(torch.zeros(2, 8, 8, 3), (8, 8), mask=mask)
