@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -69,7 +69,7 @@ class TextEncoder(TextTransformer):
             "context_length": self.context_length,
         }
 
-    def encode(self, prompts: str | Sequence[str]) -> Tensor:
+    def encode(self, prompts: str | Iterable[str]) -> Tensor:
         """Prompts → float32 [P, embed_dim], not normalised.
 
         A prompt of more than context_length (77) tokens is cut (see is_truncated). Raises InputError for a blank one,

@@ -33,7 +33,8 @@ class InvertImage(io.ComfyNode):
                     options=["crop", "letterbox"],
                     default="crop",
                     tooltip="For a picture of another shape than the encoder takes. crop cuts the sides off and keeps "
-                    "the middle; letterbox keeps all of it and adds white bars. Nothing is ever squashed.",
+                    "the middle; letterbox keeps all of it, between bars that carry the colours of its borders on. "
+                    "Nothing is ever squashed.",
                 ),
                 io.Mask.Input(
                     "mask",
@@ -58,7 +59,7 @@ class InvertImage(io.ComfyNode):
         height, width = network.input_size
         home = comfy.model_management.intermediate_device()
         if mask is not None and len(image):
-            check_mask(mask, len(image))
+            mask = check_mask(mask, len(image))
 
         def invert(piece: slice) -> tuple[torch.Tensor]:
             clear = mask if mask is None or len(mask) == 1 else mask[piece]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -96,16 +97,10 @@ def test_each_row_may_have_a_strength_of_its_own(given: Any) -> None:
     assert edited[:, 4:8].contiguous().numpy().tobytes() == w[:, 4:8].contiguous().numpy().tobytes()
 
 
-@pytest.mark.parametrize(
-    "given", [2, 2.0, np.float32(2), np.array(2.0), torch.tensor(2), torch.tensor([2.0]), [2], "2"]
-)
+@pytest.mark.parametrize("given", [2, 2.0, np.float32(2), np.array(2.0), torch.tensor(2), torch.tensor([2.0]), [2]])
 def test_one_strength_is_for_all(given: Any) -> None:
     w, delta = torch.randn(3, 10, 4), torch.randn(3, 10, 4)
-    if isinstance(given, str):
-        with pytest.raises(InputError, match="strength is a number such as 1.0, not 2"):
-            apply_edit(w, delta, given)
-    else:
-        assert torch.equal(apply_edit(w, delta, given), w + 2 * delta)
+    assert torch.equal(apply_edit(w, delta, given), w + 2 * delta)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +163,13 @@ def test_a_strength_can_be_learnt_from_0_on() -> None:
 
 
 def test_a_grid_takes_a_strength_for_each_picture_or_each_result() -> None:
-    assert strengths([1, 2], edits=6, pictures=2).tolist() == [1, 1, 1, 2, 2, 2]
-    assert strengths(range(6), edits=6, pictures=2).tolist() == [*range(6)]
-    assert strengths([1, 2, 3], edits=3, pictures=1).tolist() == [1, 2, 3]
+    def each(given: Sequence[float], **counts: int) -> list[float]:
+        found = strengths(given, **counts)
+        assert isinstance(found, torch.Tensor)
+        return found.tolist()
+
+    assert each([1, 2], edits=6, pictures=2) == [1, 1, 1, 2, 2, 2]
+    assert each(range(6), edits=6, pictures=2) == [*range(6)]
+    assert each([1, 2, 3], edits=3, pictures=1) == [1, 2, 3]
     with pytest.raises(InputError, match=r"4 strengths for 2 pictures: .* one per picture \(or one per edit, 6\)"):
         strengths([1] * 4, edits=6, pictures=2)

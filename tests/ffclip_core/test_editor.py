@@ -135,3 +135,15 @@ def test_inverting_many_pictures_is_inverting_each(editor: Editor, samples: torc
         editor.invert(samples[:0])
     with pytest.raises(InputError, match="a tensor or a NumPy array, not as list"):
         editor.invert([samples[0]])  # pyright: ignore[reportArgumentType]
+
+
+def test_the_bars_of_a_letterbox_do_not_push_the_encoder_off(editor: Editor, samples: torch.Tensor) -> None:
+    """Of pictures whose sides are cut off, the inversion is nearer to the whole than with bars of plain white."""
+    cut = samples.shape[2] // 8
+    narrow = samples[:, :, cut:-cut]
+    white = torch.nn.functional.pad(narrow, (0, 0, cut, cut), value=1)
+    whole = editor.synthesize(editor.invert(samples))
+    by_borders, by_white = (
+        (editor.synthesize(editor.invert(images, "letterbox")) - whole).norm() for images in (narrow, white)
+    )
+    assert by_borders < 0.7 * by_white

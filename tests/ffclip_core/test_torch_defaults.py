@@ -32,7 +32,7 @@ CHANNELS = {4: 8, 8: 8, 16: 8, 32: 8, 64: 8, 128: 8}  # Of 128 px, so that it ha
 def networks() -> dict[str, nn.Module]:
     """New ones, with weights that any way of making them has to begin with."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(0)
+        torch.manual_seed(0)
         made: dict[str, nn.Module] = {
             "generator": Generator(128, CHANNELS, WIDTH, num_mapping_layers=2),
             "classes": Generator(8, {4: 4, 8: 4}, WIDTH, num_mapping_layers=2, z_dim=16, num_classes=3),
@@ -89,7 +89,7 @@ def settings() -> dict[str, Any]:
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "precision": torch.get_float32_matmul_precision(),
         "cudnn": (torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
-        "random": (torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()),
+        "random": (torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())),
         "modes": torch.overrides._get_current_function_mode_stack(),
     }
 
