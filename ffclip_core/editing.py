@@ -19,7 +19,8 @@ COARSE_LAYERS, MEDIUM_LAYERS = 4, 4
 BATCHINGS = ("pair", "grid")
 
 
-Strength: TypeAlias = "float | Sequence[float] | np.ndarray | Tensor"
+Numbers: TypeAlias = "Sequence[float] | np.ndarray | Tensor"
+Strength: TypeAlias = "float | Numbers"
 """A number, or one per edit."""
 
 
@@ -74,20 +75,9 @@ def strengths(strength: Strength, edits: int, pictures: int | None = None) -> fl
     """
     if not isinstance(strength, (Tensor, np.ndarray, Sequence)) or isinstance(strength, (str, bytes)):
         return _number(strength, "The strength")
-    if isinstance(strength, Tensor):
-        each = strength
-    elif isinstance(strength, np.ndarray):
-        if strength.dtype.kind not in "fiu":
-            raise InputError(f"Strengths are numbers such as 1.0, not an array of {strength.dtype}.")
-        each = torch.from_numpy(strength.astype(np.float64))
-    else:
-        numbers = [_number(value, f"Strength {i}, counted from 0,") for i, value in enumerate(strength)]
-        each = torch.tensor(numbers, dtype=torch.float64, device="cpu")
-    if each.dtype == torch.bool or each.is_complex():
-        raise InputError(f"Strengths are numbers such as 1.0, not {each.dtype}.")
+    each = _numbers(strength, "Strength")
     if each.ndim > 1:
         raise InputError(f"Strengths are one number, or one per picture: a list, not the shape {list(each.shape)}.")
-    require_finite(each, "The strengths", "number")
     if each.numel() == 1:
         return each.reshape(()).expand(edits)
     if pictures and len(each) == pictures != edits:
@@ -100,32 +90,48 @@ def strengths(strength: Strength, edits: int, pictures: int | None = None) -> fl
     return each
 
 
-def apply_edit(w: Tensor, delta: Tensor, strength: Strength = 1.0, gates: Tensor | None = None) -> Tensor:
-    """w + strength·gates·Δw, all [N, L, D] (gates [L], default all 1).
+def apply_edit(w: Tensor, delta: Tensor, strength: Strength = 1.0, gates: Numbers | None = None) -> Tensor:
+    """w + strength·gates·Δw, all [N, L, D] (gates: L numbers, default all 1).
 
     strength is a number, or one per row: a tensor [N], a NumPy array or a sequence. Where it is 0, and in layers whose
     gate is 0, the result is w bit for bit. Raises InputError for gates of another length, another count of strengths,
     and for NaN and infinity.
     """
     amount = strengths(strength, len(w))
-    if gates is not None:
-        if gates.shape != w.shape[1:2]:
-            raise InputError(
-                f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(gates.shape)}."
-            )
-        require_finite(gates, "The gates", "layer")
+    shares = None if gates is None else _numbers(gates, "Gate")
+    if shares is not None and shares.shape != w.shape[1:2]:
+        raise InputError(
+            f"Gates have one value for each of the {w.shape[1]} layers, not the shape {list(shares.shape)}."
+        )
     if not isinstance(amount, Tensor) and amount == 0:
         return w
     require_finite(w, "The codes", "row", "layer", "channel")
     require_finite(delta, "The changes", "row", "layer", "channel")
     factor = amount.to(delta)[:, None, None] if isinstance(amount, Tensor) else amount
-    if gates is not None:
-        factor = factor * gates.to(delta)[None, :, None]
+    if shares is not None:
+        factor = factor * shares.to(delta)[None, :, None]
     edited = w + factor * delta
     require_finite(edited, "The edited codes", "row", "layer", "channel")
     if not isinstance(factor, Tensor) or (factor.requires_grad and torch.is_grad_enabled()):
         return edited  # A strength that is being learnt gets its gradient at 0 too.
     return torch.where(factor == 0, w, edited)
+
+
+def _numbers(values: Numbers, name: str) -> Tensor:
+    """Finite numbers as a tensor, gradients and all; raises InputError."""
+    if isinstance(values, Tensor):
+        numbers = values
+    elif isinstance(values, np.ndarray) and values.dtype.kind in "fiu":
+        numbers = torch.from_numpy(values.astype(np.float64))
+    elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
+        each = [_number(value, f"{name} {i}, counted from 0,") for i, value in enumerate(values)]
+        numbers = torch.tensor(each, dtype=torch.float64, device="cpu")
+    else:
+        raise InputError(f"{name}s are numbers such as 1.0, not {getattr(values, 'dtype', type(values).__name__)}.")
+    if numbers.dtype == torch.bool or numbers.is_complex():
+        raise InputError(f"{name}s are numbers such as 1.0, not {numbers.dtype}.")
+    require_finite(numbers, f"The {name.lower()}s", "number")
+    return numbers
 
 
 def _number(value: Any, name: str) -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
-from .editing import Strength, apply_edit, check_family, pairs, strengths
+from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
 from .encoder import Encoder
 from .errors import InputError
 from .generator import GROUP, Generator
@@ -67,7 +67,7 @@ class Editor:
         w: Tensor,
         prompts: str | Sequence[str],
         strength: Strength = 1.0,
-        gates: Tensor | None = None,
+        gates: Numbers | None = None,
         batching: str = "pair",
         noise: str = "const",
         seed: int = 0,
@@ -94,7 +94,7 @@ class Editor:
         w: Tensor,
         prompts: str | Sequence[str],
         strength: Strength = 1.0,
-        gates: Tensor | None = None,
+        gates: Numbers | None = None,
         batching: str = "pair",
         noise: str = "const",
         seed: int = 0,
@@ -113,7 +113,7 @@ class Editor:
         w: Tensor,
         prompts: str | Sequence[str],
         strength: Strength,
-        gates: Tensor | None,
+        gates: Numbers | None,
         batching: str,
         noise: str,
         seed: int,

@@ -530,9 +530,9 @@ class Generator(nn.Module):
 
     def _check_noise(self, noise: str | Sequence[Tensor], batch: int) -> None:
         count = self.num_layers - 1
-        if isinstance(noise, str):
+        if isinstance(noise, str) or not isinstance(noise, Sequence):
             if noise not in NOISE_MODES:
-                raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{noise}'.")
+                raise InputError(f"Noise is one of {', '.join(NOISE_MODES)}, not '{str(noise)[:80]}'.")
             return
         if len(noise) != count:
             raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")

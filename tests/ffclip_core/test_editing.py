@@ -120,7 +120,7 @@ def test_one_strength_is_for_all(given: Any) -> None:
         ([], "0 strengths for 5 pictures"),
         (torch.ones(5, 1), r"not the shape \[5, 1\]"),
         (torch.ones(5, dtype=torch.bool), "not torch.bool"),
-        (np.array(["1"] * 5), "not an array of <U1"),
+        (np.array(["1"] * 5), "Strengths are numbers such as 1.0, not <U1"),
         (torch.ones(5, dtype=torch.complex64), "not torch.complex64"),
         (1e39, "edited codes hold the value"),
     ],
@@ -145,12 +145,33 @@ def test_nan_and_infinity_are_named_with_their_place() -> None:
         apply_edit(bad, good)
     with pytest.raises(InputError, match=f"changes {place}"):
         apply_edit(good, bad)
-    with pytest.raises(InputError, match=r"gates hold the value inf \(layer 9"):
+    with pytest.raises(InputError, match=r"gates hold the value inf \(number 9"):
         apply_edit(good, good, 1, torch.tensor([1.0] * 9 + [math.inf]))
     with pytest.raises(InputError, match=r"codes hold the value nan \(picture 1, layer 3"):
         combine(bad, torch.zeros(1, 4))
     with pytest.raises(InputError, match=r"text embeddings hold the value -inf \(prompt 0, channel 1"):
         combine(good, torch.tensor([[0, -math.inf]]))
+
+
+@pytest.mark.parametrize(
+    ("gates", "says"),
+    [
+        (1.0, "Gates are numbers such as 1.0, not float"),
+        ([1.0] * 9, r"one value for each of the 10 layers, not the shape \[9\]"),
+        ([1.0] * 9 + [None], "Gate 9, counted from 0, is a number such as 1.0, not None"),
+        (torch.ones(10, dtype=torch.bool), "Gates are numbers such as 1.0, not torch.bool"),
+    ],
+)
+def test_what_are_no_gates_is_refused(gates: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        apply_edit(torch.zeros(2, 10, 4), torch.zeros(2, 10, 4), 1, gates)
+
+
+def test_gates_may_be_any_numbers() -> None:
+    w, delta = torch.randn(2, 10, 4), torch.randn(2, 10, 4)
+    gates = layer_gates(10, 0, 1, 0.5)
+    for given in (gates.tolist(), gates.numpy(), gates.double(), tuple(gates.tolist())):
+        assert torch.equal(apply_edit(w, delta, 2, given), apply_edit(w, delta, 2, gates))
 
 
 def test_a_strength_can_be_learnt_from_0_on() -> None:
