@@ -121,7 +121,8 @@ class Encoder(nn.Module):
     """Pictures → W+ codes. The defaults are the published size for square pictures.
 
     input_size: height and width. widths and blocks: channels and residual blocks of the body's four stages, each of
-    which halves the resolution. pyramid_width: channels of the pyramid and the heads.
+    which halves the resolution. pyramid_width: channels of the pyramid and the heads. deltas: whether the
+    heads after the first code for what differs from its code (e4e), or for all (pSp, Richardson et al. 2021).
     """
 
     latent_avg: Tensor
@@ -136,9 +137,10 @@ class Encoder(nn.Module):
         blocks: Sequence[int] = (3, 4, 14, 3),
         pyramid_width: int = 512,
         family: str | None = None,
+        deltas: bool = True,
     ) -> None:
         super().__init__()
-        self.num_layers, self.latent_dim, self.family = num_layers, latent_dim, family
+        self.num_layers, self.latent_dim, self.family, self.deltas = num_layers, latent_dim, family, deltas
         self.input_size = (input_size[0], input_size[1])
         self.widths, self.blocks, self.pyramid_width = tuple(widths), tuple(blocks), pyramid_width
         self.input_layer = nn.Sequential(
@@ -172,6 +174,7 @@ class Encoder(nn.Module):
             "widths": list(self.widths),
             "blocks": list(self.blocks),
             "pyramid_width": self.pyramid_width,
+            **({} if self.deltas else {"deltas": False}),
         }
 
     def named_parameters(
@@ -205,7 +208,7 @@ class Encoder(nn.Module):
         codes = [first]
         for i, head in enumerate(list(self.styles)[1:], start=1):
             level = c3 if i < COARSE_HEADS else p2 if i < COARSE_HEADS + MEDIUM_HEADS else p1
-            codes.append(first + head(level))
+            codes.append(first + head(level) if self.deltas else head(level))
         return accurate(torch.stack(codes, dim=1)) + self.latent_avg
 
     def _stages(self, x: Tensor) -> list[Tensor]:

@@ -4,11 +4,13 @@
 def sendable(text: object) -> str:
     """The text as any log and any page can take it: halves of letters (a name that is no UTF-8, half an emoji) and
     control characters as escapes. Writing one of the former to a log ends the thread that ComfyUI runs graphs in."""
-    return "".join(
-        letter if letter in "\n\t" or not ("\ud800" <= letter <= "\udfff" or letter < " " or "\x7f" <= letter < "\xa0")
-        else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)
-    )  # fmt: skip
+    return "".join(letter if letter in "\n\t" else _escaped(letter) for letter in str(text))
+
+
+def _escaped(letter: str) -> str:
+    if "\ud800" <= letter <= "\udfff":
+        return f"\\u{ord(letter):04x}"
+    return f"\\x{ord(letter):02x}" if letter < " " or "\x7f" <= letter < "\xa0" else letter
 
 
 class FFCLIPError(Exception):

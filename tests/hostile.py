@@ -404,12 +404,12 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
         "infinite": lambda state: state["input.input"].fill_(torch.inf),
         "whole numbers": lambda state: state.update({"input.input": torch.zeros(1, 8, 4, 4, dtype=torch.int64)}),
         "another shape": lambda state: state.update({"input.input": torch.zeros(1, 8, 4, 5)}),
-        "a missing tensor": lambda state: state.pop("noises.noise_0"),
-        "a foreign tensor": lambda state: state.update(extra=torch.zeros(1)),
-        "a name of two lines": lambda state: state.update({"one.\ntwo": torch.zeros(1)}),
+        "a missing tensor": lambda state: state.pop("conv1.conv.weight"),
+        "a layer too many": lambda state: state.update({"convs.9.conv.weight": torch.zeros(1)}),
+        "a layer of two lines": lambda state: state.update({"convs.9.one\ntwo": torch.zeros(1)}),
         "another filter": lambda state: state.update({"convs.0.conv.blur.kernel": torch.ones(4, 4)}),
         "no mapping bias": lambda state: state.pop("style.1.bias"),
-        "a wide mapping": lambda state: state.update({"style.1.weight": torch.zeros(16, 17)}),
+        "a wide mapping": lambda state: state.update({"style.1.weight": torch.zeros(17, 16)}),
     }.items():
         state = layouts.g_ema(generator())
         state = {key: value.clone() for key, value in state.items()}
@@ -430,7 +430,7 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
     for name, value in (("shape", torch.zeros(3, 64)), ("kind", torch.zeros(64, 64, dtype=torch.int64))):
         yield f"a key projection of another {name}", save({**tower, wrong: value})
     for name, options in {
-        "pSp": {"encoder_type": "GradualStyleEncoder"},
+        "an unknown kind": {"encoder_type": "BackboneEncoderUsingLastLayerIntoW"},
         "latent_avg of no rows": {"latent_avg": torch.zeros(0, 16)},
     }.items():
         layouts.e4e(path, encoder(), None, options.get("latent_avg", torch.zeros(16)), kind=options.get("encoder_type"))

@@ -1,6 +1,6 @@
 """Model files. One module per layout; what a file holds follows from its contents, and reading it runs nothing from it.
 
-Each layout has a NAME, detect(contents) and read(contents), which gives the parts that such a file holds.
+Each layout has read(file), which gives the parts of its kind that a file holds: none, for a file of another layout.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..encoder import Encoder
-from ..errors import CheckpointError, sendable
+from ..errors import CheckpointError, FFCLIPError, sendable
 from ..generator import Generator
 from ..modulation import Modulator
-from . import clip, e4e, ffclip_release, nvidia, own, rosinality, tensorflow
+from . import basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
+from .canonical import Flat, flatten
 from .files import about, machine_fault, read_file
 from .own import save_part
 from .parts import Network, Part, words
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     from ..text_encoder import TextEncoder
 
 _log = logging.getLogger(__name__)
+_ALSO = "the file also holds "
 # Small tensors that are shown repeated, and those that are computed.
 _SLACK = 16 << 20
-LAYOUTS = (own, e4e, ffclip_release, nvidia, tensorflow, rosinality, clip)
+LAYOUTS = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
 
 
 def load_generator(path: str | Path) -> Generator:
@@ -60,17 +63,49 @@ def read_parts(path: str | Path) -> dict[str, Part]:
     path = Path(path)
     contents = read_file(path)
     with _about(path):
-        layout = next((layout for layout in LAYOUTS if layout.detect(contents)), None)
-        if layout is None:
-            known = ", ".join(layout.NAME for layout in LAYOUTS)
-            raise CheckpointError(f"holds no model that FFCLIP knows (known are files of {known})")
-        parts = {part.kind: part for part in layout.read(contents)}
+        file = flatten(contents)
+        parts = {part.kind: part for part in _parts(file)}
         for part in parts.values():
             # Views could show the same few numbers as many.
             stored = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in part.tensors.values())
             if stored > contents.size + _SLACK:
                 raise CheckpointError(f"is damaged: its {words(part.kind)} is larger than the file; get the file again")
         return parts
+
+
+def _parts(file: Flat) -> list[Part]:
+    """All parts that a file holds. Raises CheckpointError, half a sentence, for a file without any that can be used."""
+    if own.detect(file):
+        return own.read(file)
+    parts: dict[str, Part] = {}
+    refused: list[str] = []
+    for layout in LAYOUTS:
+        try:
+            for part in layout.read(file):
+                parts.setdefault(part.kind, part)
+        except CheckpointError as error:
+            refused.append(str(error))
+    others = foreign.describe(file)
+    if not parts:
+        if others and not refused:
+            raise CheckpointError(f"holds {others}")
+        if refused:
+            raise CheckpointError(refused[0])
+        raise CheckpointError(f"holds no model that FFCLIP knows ({_few(file)})")
+    notes = [f"the file {refusal}" for refusal in refused] + ([f"{_ALSO}{others}"] if others else [])
+    # A generator beside an encoder or modulation blocks is of their kind of file.
+    layouts = [parts[kind].layout for kind in ("encoder", "modulator") if kind in parts]
+    if "generator" in parts and layouts:
+        parts["generator"] = replace(parts["generator"], layout=layouts[0])
+    return [replace(part, notes=(*part.notes, *notes)) for part in parts.values()]
+
+
+def _few(file: Flat) -> str:
+    """Some of what is in a file that nobody knows."""
+    if not file.tensors:
+        return "there are no tensors in it"
+    names = ", ".join(f"'{name[:60]}'" for name in list(file.tensors)[:3])
+    return f"it has {len(file.tensors)} tensors such as {names}"
 
 
 def build(path: str | Path, parts: Mapping[str, Part], kind: str) -> Network:
@@ -80,8 +115,10 @@ def build(path: str | Path, parts: Mapping[str, Part], kind: str) -> Network:
     """
     if kind not in parts:
         found = " and ".join(f"the {words(part)}" for part in parts)
+        notes = next(iter(parts.values())).notes
+        others = "".join(f" and {note.removeprefix(_ALSO)}" for note in notes if note.startswith(_ALSO))
         raise CheckpointError(
-            f"{Path(path).name} holds {found} of a model, not the {words(kind)}: choose another file."
+            f"{Path(path).name} holds {found} of a model{others}, not the {words(kind)}: choose another file."
         )
     with _about(Path(path)):
         return parts[kind].build()
@@ -102,7 +139,13 @@ def _about(path: Path) -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise about(path, error) from error
+    except FFCLIPError:
+        raise
     except (OSError, MemoryError) as error:
         raise machine_fault(path, error) from error
+    except RuntimeError as error:
+        if "alloc" in str(error) and "memory" in str(error):  # PyTorch has no exception of its own for it.
+            raise machine_fault(path, MemoryError()) from error
+        raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error
     except Exception as error:  # A damaged file can lead anywhere.
         raise CheckpointError(f"{path.name} is damaged ({type(error).__name__}); get the file again.") from error

@@ -1,37 +1,51 @@
-"""e4e's files: encoder, generator ("decoder"), latent_avg beside them (Tov et al. 2021)."""
+"""Encoders of e4e and pSp, with latent_avg in the file beside them (Tov et al. 2021; Richardson et al. 2021)."""
 
 from __future__ import annotations
+
+import re
 
 import torch
 
 from ..errors import CheckpointError
-from .files import Contents
+from .canonical import Flat, left_aside
 from .parts import Part
-from .pickles import as_dict, as_stored
-from .state_dict import count, dimension, tensors_under
+from .state_dict import count, dimension
 from .stored import Stored
-from .stylegan2 import generator, is_generator
+from .stylegan2 import MARKS
 
-NAME = "e4e"
-_KIND = "Encoder4Editing"
+NAME, PSP = "e4e", "pSp"
+_MARKS = ("input_layer.0.weight", "body.0.res_layer.1.weight", "styles.0.linear.weight")
+_LAYERS = re.compile(r"(input_layer|body|styles|latlayer1|latlayer2|top)\..+")
+_COUNTER = "num_batches_tracked"
+_KINDS = {"Encoder4Editing": NAME, "GradualStyleEncoder": PSP}
 _CAR_LAYERS = 16  # The published encoder for cars, alone, is for 512 px.
 
 
-def detect(contents: Contents) -> bool:
-    return "encoder.input_layer.0.weight" in tensors_under((as_dict(contents.tree) or {}).get("state_dict"))
-
-
-def read(contents: Contents) -> list[Part]:
-    tree = as_dict(contents.tree) or {}
-    options = as_dict(tree.get("opts")) or {}
-    latent_avg = as_stored(tree.get("latent_avg"))
-    decoder = tensors_under(tree["state_dict"], "decoder.")
-    parts = [generator(decoder, latent_avg, NAME)] if is_generator(decoder) else []
-    tensors = tensors_under(tree["state_dict"], "encoder.")
+def read(file: Flat) -> list[Part]:
+    network = file.network(_MARKS, "encoder")
+    if network is None:
+        return []
+    options = file.settings_of(network.prefix)
+    kind, about = options.get("encoder_type", "Encoder4Editing"), options.get("dataset_type")
+    if isinstance(kind, str) and kind not in _KINDS:
+        raise CheckpointError(f"is an encoder of the kind {kind[:40]!r}; FFCLIP takes {' or '.join(map(repr, _KINDS))}")
+    tensors = {key: value for key, value in network.tensors.items() if _LAYERS.fullmatch(key)}
+    if "latlayer1.weight" not in tensors:
+        raise CheckpointError(
+            "is an encoder without a pyramid of features (as ReStyle's ProgressiveBackboneEncoder), which FFCLIP lacks: "
+            "it takes e4e's and pSp's"
+        )
+    colours = dimension(tensors, "input_layer.0.weight", 1)
+    if colours != 3:
+        what = "a picture and the last result, as ReStyle's" if colours == 6 else "labels or sketches, as some of pSp's"
+        raise CheckpointError(f"is an encoder of {colours} channels ({what}); FFCLIP takes one of pictures in RGB (3)")
     heads = count(tensors, "styles.{}.linear.weight")
     latent_dim = dimension(tensors, "styles.0.linear.weight", 0)
-    if parts:
-        layers = 2 * count(decoder, "to_rgbs.{}.conv.weight") + 2
+    latent_avg = file.mean_code(network.prefix, latent_dim)
+    decoder = file.network(MARKS, "generator")
+    if decoder is not None:
+        layers = 2 * count(decoder.tensors, "to_rgbs.{}.conv.weight") + 2
+        latent_avg = latent_avg or file.mean_code(decoder.prefix, latent_dim)
     elif latent_avg is not None and len(latent_avg.shape) == 2 and latent_avg.shape[0] > 1:
         layers = latent_avg.shape[0]
     else:
@@ -41,12 +55,10 @@ def read(contents: Contents) -> list[Part]:
     # Some encoders have more heads than their generator has layers.
     spare = tuple(f"styles.{i}." for i in range(layers, heads))
     tensors = {key: value for key, value in tensors.items() if not (spare and key.startswith(spare))}
+    tensors = _with_counters(tensors)
     tensors["latent_avg"] = _latent_avg(latent_avg, layers, latent_dim, options)
     widths, blocks = _body(tensors)
     side = 16 << sum(key.startswith("styles.0.convs.") and key.endswith(".weight") for key in tensors)
-    kind, about = options.get("encoder_type", _KIND), options.get("dataset_type")
-    if kind != _KIND and isinstance(kind, str):
-        raise CheckpointError(f"is an encoder of the kind {kind[:40]!r}; FFCLIP takes e4e's, {_KIND!r}")
     cars = "cars" in about if isinstance(about, str) else layers == _CAR_LAYERS
     architecture = {
         "num_layers": layers,
@@ -56,7 +68,25 @@ def read(contents: Contents) -> list[Part]:
         "blocks": blocks,
         "pyramid_width": dimension(tensors, "latlayer1.weight", 0),
     }
-    return [Part("encoder", NAME, architecture, tensors), *parts]
+    layout = _KINDS.get(kind, NAME) if isinstance(kind, str) else NAME
+    if layout == PSP:
+        architecture["deltas"] = False
+    notes = network.notes + left_aside(network.tensors.keys() - tensors.keys())
+    return [Part("encoder", layout, architecture, tensors, notes=notes)]
+
+
+def _with_counters(tensors: dict[str, Stored]) -> dict[str, Stored]:
+    """With the counters of normalisations, which only training reads, as whole numbers, whether they are there or not."""
+    counters = {
+        f"{key.removesuffix('running_mean')}{_COUNTER}": Stored((), torch.int64, _no_count)
+        for key in tensors
+        if key.endswith("running_mean")
+    }
+    return tensors | counters
+
+
+def _no_count() -> torch.Tensor:
+    return torch.zeros((), dtype=torch.int64, device="cpu")
 
 
 def _body(tensors: dict[str, Stored]) -> tuple[list[int], list[int]]:
@@ -78,8 +108,15 @@ def _latent_avg(latent_avg: Stored | None, layers: int, latent_dim: int, options
     """latent_avg [L, D] from [D], [1, D], [L, D] or more rows than layers; zeros if the encoder was trained without."""
     if latent_avg is None:
         if options.get("start_from_latent_avg") is False:
-            return Stored((layers, latent_dim), torch.float32, lambda: torch.zeros(layers, latent_dim))
-        raise CheckpointError("lacks 'latent_avg', without which every inversion is wrong: download the file again")
+            return Stored(
+                (layers, latent_dim),
+                torch.float32,
+                lambda: torch.zeros(layers, latent_dim, dtype=torch.float32, device="cpu"),
+            )
+        raise CheckpointError(
+            "lacks 'latent_avg', the mean code that its encoder's codes are counted from and without which every "
+            "inversion is wrong: get the whole file, where it stands beside the weights"
+        )
     rows = latent_avg.shape[-2] if len(latent_avg.shape) > 1 else 1
     if (
         latent_avg.shape[-1:] != (latent_dim,)

@@ -1,71 +1,114 @@
-"""NVIDIA's PyTorch pickles of StyleGAN2-ADA (stylegan2-*.pkl too): G_ema as a pickled object with its source text.
+"""NVIDIA's PyTorch generators of StyleGAN2 (StyleGAN2-ADA's, stylegan2-*.pkl too), by the names of their own modules.
 
-The source text is never run: the tensors, the constructors' arguments and plain attributes are all that is taken.
+They come as a pickled object with its source text (G_ema), as a plain pickled module, or as a state dict alone. The
+source text is never run: the tensors and the modules' plain attributes are all that is taken. What the attributes say
+of the arithmetic is obeyed, by folding it into the weights, or refused.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from ..errors import CheckpointError
-from .files import Contents
+from .canonical import Flat
 from .parts import Part
-from .pickles import Object, as_dict
-from .state_dict import dimension, tensors_under
+from .state_dict import dimension
 from .stored import Stored
 from .stylegan2 import check_filter, generator
 
 NAME = "StyleGAN2-ADA (NVIDIA)"
-_PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+_MARKS = ("synthesis.b4.const", "synthesis.b4.conv1.weight", "mapping.fc0.weight")
 _LAYER = re.compile(r"synthesis\.b(\d{1,5})\.(conv0|conv1|torgb)\.(.+)")
+_MAPPING_RATE, _GAIN = 0.01, math.sqrt(2)
 
 
-def detect(contents: Contents) -> bool:
-    tree = contents.tree
-    return isinstance(tree, dict) and isinstance(tree.get("G_ema"), Object) and tree["G_ema"].kind == _PERSISTENT
-
-
-def read(contents: Contents) -> list[Part]:
-    tensors: dict[str, Stored] = {}
-    attributes: dict[str, dict] = {}
-    _walk(contents.tree["G_ema"], "", tensors, attributes, set())
-    if any(key.startswith("synthesis.L") for key in attributes):
-        raise CheckpointError("is a generator of StyleGAN3, which has another architecture: FFCLIP takes StyleGAN2")
-    plain = [
-        {key: value for key, value in values.items() if type(value) in (int, float, str)}
-        for values in attributes.values()
-    ]
-    classes = plain[0].get("c_dim", 0)
-    if classes or any(key.startswith("mapping.embed") for key in tensors):
-        raise CheckpointError(
-            f"is a generator with {classes or 'several'} classes, but FFCLIP takes one without classes"
+def read(file: Flat) -> list[Part]:
+    network = file.network(_MARKS, "generator")
+    if network is None:
+        return []
+    attributes = file.attributes(network.prefix)
+    notes = network.notes
+    if not attributes:
+        notes += (
+            "the file says nothing of its arithmetic, so that of StyleGAN2 as published is assumed, without clamps",
         )
-    kinds = {str(values.get("architecture", "skip"))[:20] for values in plain} - {"skip"}
-    if kinds:
-        raise CheckpointError(f"is a generator of the kind {min(kinds)!r}; FFCLIP takes 'skip'")
-    clamps = {values["conv_clamp"] for values in plain if isinstance(values.get("conv_clamp"), (int, float))}
-    part = generator(_renamed(tensors), tensors.get("mapping.w_avg"), NAME)
-    if clamps:
-        part.architecture["conv_clamp"] = max(clamps)
+    classes = attributes.get("", {}).get("c_dim")
+    if classes and "mapping.embed.weight" not in network.tensors:
+        raise CheckpointError(
+            f"is a generator with {classes} classes that lacks what they stand for: get the whole file"
+        )
+    tensors = _folded(network.tensors, attributes)
+    if any(re.fullmatch(r"synthesis\.b\d+\.skip\.weight", key) for key in tensors):
+        raise CheckpointError("is a generator of the kind 'resnet'; FFCLIP takes 'skip'")
+    if any(f"synthesis.b{side}.torgb.weight" not in tensors for side in (4, 8)):
+        raise CheckpointError("is a generator of the kind 'orig'; FFCLIP takes 'skip'")
+    clamp = _clamp(attributes)
+    part = generator(_renamed(tensors), tensors.get("mapping.w_avg"), NAME, notes)
+    if clamp is not None:
+        part.architecture["conv_clamp"] = clamp
     return [part]
 
 
-def _walk(value: object, name: str, tensors: dict[str, Stored], attributes: dict[str, dict], seen: set[int]) -> None:
-    """Collect the tensors of a pickled module and its modules by their names, and the modules' attributes."""
-    # Modules are a tree: one that is met again could be met without end.
-    if not isinstance(value, Object) or value.kind != _PERSISTENT or id(value) in seen:
-        raise CheckpointError("is damaged: a module of its generator is none; get the file again")
-    meta = value.arguments[0] if value.arguments else None
-    state = as_dict((as_dict(meta) or {}).get("state"))
-    if state is None:
-        raise CheckpointError("is damaged: a module of its generator has no state; get the file again")
-    seen.add(id(value))
-    attributes[name] = state
-    for kind in ("_parameters", "_buffers"):
-        tensors.update({f"{name}.{key}".lstrip("."): tensor for key, tensor in tensors_under(state.get(kind)).items()})
-    for key, module in (as_dict(state.get("_modules")) or {}).items():
-        _walk(module, f"{name}.{str(key)[:40]}".lstrip("."), tensors, attributes, seen)
+def _folded(tensors: dict[str, Stored], attributes: dict[str, dict[str, Any]]) -> dict[str, Stored]:
+    """With weights that make up for other learning-rate multipliers and gains than the published ones.
+
+    Raises CheckpointError for arithmetic that can't be made up for.
+    """
+    tensors = dict(tensors)
+
+    def scale(key: str, factor: float) -> None:
+        tensor = tensors.get(key)
+        if tensor is not None and not math.isclose(factor, 1, rel_tol=1e-4):
+            tensors[key] = tensor.mapped(tensor.shape, lambda value: value.float() * factor)
+
+    for name, values in attributes.items():
+        *_, last = name.split(".")
+        dense = bool(re.fullmatch(r"fc\d+|embed|affine", last))
+        if not dense and last not in ("conv0", "conv1", "torgb"):
+            _expect(name, values, architecture="skip")
+            continue
+        width = dimension(tensors, f"{name}.weight", 1)
+        if dense:
+            rate = _MAPPING_RATE if last.startswith("fc") else 1.0
+            _expect(name, values, activation="lrelu" if last.startswith("fc") else "linear")
+            scale(f"{name}.weight", _number(values, "weight_gain", rate / math.sqrt(width)) * math.sqrt(width) / rate)
+            scale(f"{name}.bias", _number(values, "bias_gain", rate) / rate)
+        elif last == "torgb":
+            _expect(name, values, kernel_size=1, demodulate=False)
+            scale(f"{name}.weight", _number(values, "weight_gain", 1 / math.sqrt(width)) * math.sqrt(width))
+        else:
+            _expect(
+                name, values, activation="lrelu", up=2 if last == "conv0" else 1, down=1, padding=1, demodulate=True
+            )
+            if not math.isclose(_number(values, "act_gain", _GAIN), _GAIN, rel_tol=1e-4):
+                raise CheckpointError(f"scales '{name[:60]}' by {values['act_gain']}, where FFCLIP has √2")
+            if values.get("use_noise") is False:
+                scale(f"{name}.noise_strength", 0.0)
+    return tensors
+
+
+def _expect(name: str, values: dict[str, Any], **expected: Any) -> None:
+    for key, value in expected.items():
+        found = values.get(key, value)
+        if type(found) in (int, float, str, bool) and found != value:
+            place = f" in '{name[:60]}'" if name else ""
+            raise CheckpointError(f"is a generator with the {key} {str(found)[:20]!r}{place}; FFCLIP takes {value!r}")
+
+
+def _number(values: dict[str, Any], key: str, default: float) -> float:
+    value = values.get(key)
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else default
+
+
+def _clamp(attributes: dict[str, dict[str, Any]]) -> float | None:
+    """What all layers clamp their features to. Raises CheckpointError where they differ."""
+    layers = {name: values for name, values in attributes.items() if name.endswith((".conv0", ".conv1", ".torgb"))}
+    found = {values["conv_clamp"] for values in layers.values() if type(values.get("conv_clamp")) in (int, float)}
+    if len(found) > 1 or (found and any(values.get("conv_clamp") is None for values in layers.values())):
+        raise CheckpointError("clamps the features of its layers differently, which FFCLIP can't")
+    return found.pop() if found else None
 
 
 def _renamed(tensors: dict[str, Stored]) -> dict[str, Stored]:
@@ -80,6 +123,8 @@ def _renamed(tensors: dict[str, Stored]) -> dict[str, Stored]:
     for key, tensor in tensors.items():
         if key.endswith("resample_filter"):
             check_filter(tensor, 1.0)
+        elif key in ("mapping.embed.weight", "mapping.embed.bias"):
+            result[key.removeprefix("mapping.")] = tensor
         elif key == "synthesis.b4.const":
             result["input.input"] = tensor.reshaped(1, *tensor.shape)
         elif match := re.fullmatch(r"mapping\.fc(\d{1,3})\.(weight|bias)", key):

@@ -15,20 +15,19 @@ import torch
 from safetensors.torch import save_file
 
 from ..errors import CheckpointError
-from .files import Contents
+from .canonical import Flat
 from .parts import KINDS, Network, Part, network_class
-from .state_dict import tensors_under
 
 NAME = "FFCLIP's own"
 FORMAT = "ffclip"
 
 
-def detect(contents: Contents) -> bool:
-    return contents.metadata.get("format") == FORMAT
+def detect(file: Flat) -> bool:
+    return file.contents.metadata.get("format") == FORMAT
 
 
-def read(contents: Contents) -> list[Part]:
-    metadata = contents.metadata
+def read(file: Flat) -> list[Part]:
+    metadata = file.contents.metadata
     kind = metadata.get("part", "")
     if kind not in KINDS:
         raise CheckpointError(f"is damaged: its header names the unknown part {kind[:40]!r}; get the file again")
@@ -38,7 +37,7 @@ def read(contents: Contents) -> list[Part]:
         raise CheckpointError("is damaged: its header describes no network; get the file again") from error
     if not isinstance(architecture, dict):
         raise CheckpointError("is damaged: its header describes no network; get the file again")
-    return [Part(kind, NAME, architecture, tensors_under(contents.tree), metadata.get("family") or None)]
+    return [Part(kind, NAME, architecture, file.tensors, metadata.get("family") or None)]
 
 
 def save_part(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from ..encoder import Encoder
-from ..errors import CheckpointError
+from ..errors import CheckpointError, FFCLIPError
 from ..generator import Generator
 from ..modulation import Modulator
 from .stored import Stored
@@ -28,8 +28,13 @@ _COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
 def network_class(kind: str) -> type[Network]:
     """Of one of KINDS."""
     if kind == "text_encoder":
-        from ..text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
-
+        try:
+            from ..text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+        except Exception as error:  # Whatever a broken installation raises (torchvision's is a RuntimeError).
+            raise FFCLIPError(
+                f"The text encoder needs open_clip, which can't be loaded here ({type(error).__name__}: "
+                f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
+            ) from error
         return TextEncoder
     return {"generator": Generator, "encoder": Encoder, "modulator": Modulator}[kind]
 
@@ -62,7 +67,7 @@ class Part:
         loaded = {key: _room(tensor) for key, tensor in expected.items()}
         for key, room in loaded.items():
             value = self.tensors[key].read()
-            extremes = torch.stack(value.aminmax()) if value.numel() else torch.zeros(1)
+            extremes = torch.stack(value.aminmax()) if value.numel() else torch.zeros(1, dtype=room.dtype, device="cpu")
             # Extremes show what isfinite() of all numbers would, in a fraction of its time.
             if not extremes.to(room.dtype).isfinite().all():
                 raise CheckpointError(
@@ -92,6 +97,7 @@ class Part:
 
     def _empty(self) -> Network:
         """The network without memory for its weights (on the meta device)."""
+        kind = network_class(self.kind)
         try:
             arguments = dict(self.architecture)
             if any(_too_large(value) for value in arguments.values()):
@@ -102,7 +108,7 @@ class Part:
             if "channels" in arguments:
                 arguments["channels"] = {int(size): count for size, count in arguments["channels"].items()}
             with torch.device("meta"):
-                network = network_class(self.kind)(**arguments, family=self.family)
+                network = kind(**arguments, family=self.family)
         except Exception as error:  # What a constructor raises for nonsense can be anything.
             raise CheckpointError(
                 f"is damaged: it describes no {words(self.kind)} that can be built ({str(error)[:200]}); get the file "
@@ -129,7 +135,7 @@ def _too_large(value: Any) -> bool:
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         return len(value) > 64 or any(_too_large(item) for item in value)
-    return not isinstance(value, (int, float)) or not 0 < value <= _LARGEST_NUMBER
+    return not isinstance(value, bool) and not (isinstance(value, (int, float)) and 0 < value <= _LARGEST_NUMBER)
 
 
 def _mismatch(expected: dict[str, torch.Tensor], found: dict[str, Stored]) -> str | None:

@@ -1,30 +1,21 @@
-"""StyleGAN2 in the common PyTorch layout (stylegan2-*.pt): g_ema, often latent_avg, perhaps a training's state."""
+"""StyleGAN2 in the common PyTorch layout (stylegan2-*.pt): g_ema, often latent_avg, perhaps a training's state.
+
+The same names of tensors stand in files of e4e (as "decoder"), FFCLIP, StyleCLIP and others.
+"""
 
 from __future__ import annotations
 
-from .files import Contents
+from .canonical import Flat
 from .parts import Part
-from .pickles import as_dict, as_stored
-from .state_dict import tensors_under
-from .stored import Stored
-from .stylegan2 import generator, is_generator
+from .state_dict import dimension
+from .stylegan2 import MARKS, generator
 
 NAME = "StyleGAN2 (rosinality's layout)"
 
 
-def detect(contents: Contents) -> bool:
-    return bool(_weights(contents))
-
-
-def read(contents: Contents) -> list[Part]:
-    tree = as_dict(contents.tree) or {}
-    return [generator(_weights(contents), as_stored(tree.get("latent_avg")), NAME)]
-
-
-def _weights(contents: Contents) -> dict[str, Stored]:
-    tree = as_dict(contents.tree) or {}
-    for value in (tree.get("g_ema"), tree):
-        tensors = tensors_under(value)
-        if is_generator(tensors):
-            return tensors
-    return {}
+def read(file: Flat) -> list[Part]:
+    network = file.network(MARKS, "generator")
+    if network is None:
+        return []
+    width = dimension(network.tensors, "conv1.conv.modulation.weight", -1)
+    return [generator(network.tensors, file.mean_code(network.prefix, width), NAME, network.notes)]

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ..errors import CheckpointError
-from .files import Contents
+from .canonical import Flat
 from .parts import Part
-from .pickles import Object, as_dict, as_stored
+from .pickles import Object, as_dict, as_stored, settings
 from .stored import Stored
 from .stylegan2 import generator
 
 NAME = "StyleGAN2 (NVIDIA, TensorFlow)"
-_NETWORK = "dnnlib.tflib.network.Network"
+_NETWORK = "tflib.network.Network"
+_EXPECTED = {
+    "mapping_lrmul": 0.01,
+    "mapping_nonlinearity": "lrelu",
+    "nonlinearity": "lrelu",
+    "architecture": "skip",
+    "normalize_latents": True,
+}
 _DENSE = re.compile(r"Dense(\d{1,3})/(weight|bias)")
 _LAYER = re.compile(r"(\d{1,5})x\1/(Conv|Conv0_up|Conv1|ToRGB)/(weight|mod_weight|mod_bias|bias|noise_strength)")
 
 
-def detect(contents: Contents) -> bool:
-    tree = contents.tree
-    return (
-        isinstance(tree, (tuple, list))
-        and len(tree) == 3
-        and all(isinstance(network, Object) and network.kind == _NETWORK for network in tree)
-    )
-
-
-def read(contents: Contents) -> list[Part]:
-    variables = _variables(contents.tree[2], set())
+def read(file: Flat) -> list[Part]:
+    network = _generator(file.contents.tree)
+    if network is None:
+        return []
+    variables = _variables(network, set())
     for mark, what in (("LabelConcat", "with classes"), ("StyleMod", "of StyleGAN1"), ("Skip", "of the kind 'resnet'")):
         if any(f"/{mark}" in name or name.startswith(mark) for name in variables):
             raise CheckpointError(
                 f"is a generator {what}, but FFCLIP takes StyleGAN2's of the kind 'skip' without classes"
             )
+    if "4x4/Const/const" not in variables:
+        raise CheckpointError("is a network of TensorFlow that is no generator of StyleGAN2")
+    _check_settings(network)
     latent_avg = variables.pop("dlatent_avg", None)
     tensors = {}
     for name, value in variables.items():
@@ -42,6 +47,32 @@ def read(contents: Contents) -> list[Part]:
         if place:
             tensors[place] = tensor
     return [generator(tensors, latent_avg, NAME)]
+
+
+def _generator(tree: Any) -> Object | None:
+    """The network that draws: the last of (G, D, Gs), or the only one."""
+    networks = list(tree) if isinstance(tree, (tuple, list)) else [tree]
+    if not networks or not all(isinstance(item, Object) and item.kind.endswith(_NETWORK) for item in networks):
+        return None
+    return networks[-1]
+
+
+def _check_settings(network: Object) -> None:
+    """Raise CheckpointError for arithmetic, as the network's static arguments tell it, that FFCLIP lacks."""
+    pending, seen = [network], set()
+    while pending:
+        state = as_dict(pending.pop()) or {}
+        for key, value in settings(state.get("static_kwargs")).items():
+            if key in _EXPECTED and type(value) in (int, float, str, bool) and value != _EXPECTED[key]:
+                raise CheckpointError(f"is a generator with the {key} {value!r}; FFCLIP takes {_EXPECTED[key]!r}")
+            if key == "resample_kernel" and isinstance(value, (list, tuple)) and list(value) != [1, 3, 3, 1]:
+                raise CheckpointError(
+                    f"is a generator with the resample_kernel {list(value)!r}; FFCLIP takes [1, 3, 3, 1]"
+                )
+        for component in (as_dict(state.get("components")) or {}).values():
+            if isinstance(component, Object) and id(component) not in seen:
+                seen.add(id(component))
+                pending.append(component)
 
 
 def _variables(network: Object, seen: set[int]) -> dict[str, Stored]:

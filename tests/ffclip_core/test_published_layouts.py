@@ -160,7 +160,7 @@ def test_an_encoder_with_its_generator(
 
 def test_an_encoder_without_latent_avg_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     layouts.e4e(tmp_path / "e4e.pt", encoder, None, None)
-    with pytest.raises(CheckpointError, match=r"e4e.pt lacks 'latent_avg', without which every inversion is wrong"):
+    with pytest.raises(CheckpointError, match=r"e4e.pt lacks 'latent_avg', .* without which every inversion is wrong"):
         load_encoder(tmp_path / "e4e.pt")
 
 
@@ -208,7 +208,7 @@ def test_an_archive_that_torchscript_wrote() -> None:
 def test_the_text_encoder_of_another_image_tower_is_refused(tmp_path: Path) -> None:
     names = layouts.openai_names(TextEncoder(16, 64, 1, 1, 50, 8))
     save_file({**names, "visual.conv1.weight": torch.zeros(64, 3, 16, 16)}, tmp_path / "clip")
-    with pytest.raises(CheckpointError, match="is another CLIP than ViT-B/32"):
+    with pytest.raises(CheckpointError, match=r"another CLIP \(ViT with patches of 16 px instead of 32\)"):
         load_text_encoder(tmp_path / "clip")
 
 
@@ -223,7 +223,7 @@ def test_other_text_encoders_are_refused_with_the_reason(width: int, says: str, 
 def test_other_generators_are_refused_with_the_reason(generator: Generator, tmp_path: Path) -> None:
     path = tmp_path / "g.pkl"
     layouts.nvidia(path, generator, c_dim=10)
-    with pytest.raises(CheckpointError, match="a generator with 10 classes, but FFCLIP takes one without classes"):
+    with pytest.raises(CheckpointError, match="a generator with 10 classes that lacks what they stand for"):
         load_generator(path)
 
 

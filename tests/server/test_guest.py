@@ -15,7 +15,6 @@ from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, load_generator
 
 
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a second copy of the pack was left behind, and a model file has a name that is no UTF-8."""
@@ -46,7 +45,10 @@ def test_of_two_copies_one_works_and_the_other_says_so(server: run.Server, base:
     assert {"FFCLIPLoadModels", "FFCLIPSynthesize"} <= object_info.keys()
     lines = [line for line in server.log.read_text("utf-8").splitlines() if "is left out" in line]
     assert len(lines) == 1
-    assert str(base / "custom_nodes" / "ffclip-main") in lines[0] and str(base / "custom_nodes" / "ffclip ") in lines[0] + " "
+    assert (
+        str(base / "custom_nodes" / "ffclip-main") in lines[0]
+        and str(base / "custom_nodes" / "ffclip ") in lines[0] + " "
+    )
     scripts = [path for path in server.get_json("/extensions") if path.endswith("file_descriptions.js")]
     assert len(scripts) == 1
 
@@ -61,7 +63,17 @@ def test_files_of_any_name_can_be_chosen(
     assert len(object_info["FFCLIPLoadModels"]["input"]["required"]["generator"][1]["options"]) == 3
 
 
-UGLY = ["half \ud83d", "\udce9", "\x00", "\x1b[2J", "<img src=x onerror=alert(1)>", "\u202eright to left", "😀", "a" * 20_000, "\r\n"]
+UGLY = [
+    "half \ud83d",
+    "\udce9",
+    "\x00",
+    "\x1b[2J",
+    "<img src=x onerror=alert(1)>",
+    "\u202eright to left",
+    "😀",
+    "a" * 20_000,
+    "\r\n",
+]
 
 
 @pytest.mark.parametrize("text", UGLY, ids=ascii)
@@ -109,7 +121,9 @@ def test_null_stands_for_the_default(server: run.Server, workflow: Callable) -> 
     assert server.run(plain, limit=60)["status"]["status_str"] == "success"
 
 
-def test_errors_begin_with_the_pack_and_say_one_sentence(server: run.Server, workflow: Callable, only: Callable) -> None:
+def test_errors_begin_with_the_pack_and_say_one_sentence(
+    server: run.Server, workflow: Callable, only: Callable
+) -> None:
     graph = workflow("edit-by-text")
     only(graph, "FFCLIPEncodePrompt")[1]["text"] = " "
     kinds = []

@@ -11,7 +11,7 @@ from .legacy import is_legacy, read_legacy
 from .machine import read_pickle
 from .names import ForbiddenNameError
 from .numpy_arrays import as_stored
-from .values import FileBytes, Name, Object, as_dict, module_state, settings
+from .values import FileBytes, Name, Object, as_dict, module_attributes, module_state, settings
 
 __all__ = [
     "Budget",
@@ -22,6 +22,7 @@ __all__ = [
     "as_dict",
     "as_stored",
     "is_legacy",
+    "module_attributes",
     "module_state",
     "read_legacy",
     "read_pickle",

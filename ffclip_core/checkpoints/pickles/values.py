@@ -90,14 +90,14 @@ def module_state(value: object) -> dict[str, Stored] | None:
     """
     from .numpy_arrays import as_stored  # Late: that file needs this one.
 
-    if _attributes(value) is None:
+    if module_attributes(value) is None:
         return None
     found: dict[str, Stored] = {}
     pending: list[tuple[str, object]] = [("", value)]
     visited = 0
     while pending:
         prefix, module = pending.pop()
-        attributes = _attributes(module)
+        attributes = module_attributes(module)
         if attributes is None:
             continue
         visited += 1
@@ -115,7 +115,7 @@ def module_state(value: object) -> dict[str, Stored] | None:
     return found
 
 
-def _attributes(module: object) -> dict | None:
+def module_attributes(module: object) -> dict | None:
     """The attributes of a pickled network, None if it is none."""
     if not isinstance(module, Object):
         return None
