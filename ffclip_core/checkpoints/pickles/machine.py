@@ -26,6 +26,8 @@ from .values import FileBytes, Name, Object
 _MOST_SKIPPED = 4096  # Places in the memo that a file leaves empty.
 _MADE = "what the file itself made"  # The kind of an object that a call of anything but a name gives.
 
+_CONTAINERS = (list, tuple, dict, set)
+
 Storages = Callable[[str, int, torch.dtype], Storage]
 
 
@@ -52,9 +54,10 @@ def read_pickle(
 
 def _work(value: Any) -> int:
     """What copying a value costs."""
-    if isinstance(value, (list, tuple, dict, set)):
-        return ENTRY * len(value)
-    return getsizeof(value) if isinstance(value, (str, bytes)) else 0
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return len(value)
+    return ENTRY * len(value) if kind in _CONTAINERS else 0
 
 
 class _StopError(Exception):
@@ -108,7 +111,7 @@ class _Machine:
             "INT": lambda: push(read.number_in_text()),
             "LONG": lambda: push(read.number_in_text()),
             "BININT": lambda: push(read.signed()),
-            "BININT1": lambda: push(read.unsigned(1)),
+            "BININT1": lambda: push(read.byte()),
             "BININT2": lambda: push(read.unsigned(2)),
             "LONG1": lambda: push(read.long(1)),
             "LONG4": lambda: push(read.long(4)),
@@ -144,11 +147,11 @@ class _Machine:
             "ADDITEMS": self._add_items,
             # What was seen before.
             "PUT": lambda: self._remember(int(read.line())),
-            "BINPUT": lambda: self._remember(read.unsigned(1)),
+            "BINPUT": lambda: self._remember(read.byte()),
             "LONG_BINPUT": lambda: self._remember(read.unsigned(4)),
             "MEMOIZE": lambda: self._remember(len(self.memo)),
             "GET": lambda: self._recall(int(read.line())),
-            "BINGET": lambda: self._recall(read.unsigned(1)),
+            "BINGET": lambda: self._recall(read.byte()),
             "LONG_BINGET": lambda: self._recall(read.unsigned(4)),
             # Names, and what is made by them.
             "GLOBAL": lambda: push(self._find(read.line().decode(), read.line().decode())),
@@ -210,10 +213,13 @@ class _Machine:
             self.stack.pop()
 
     def _remember(self, place: int) -> None:
-        if 0 <= place < len(self.memo):
+        skipped = place - len(self.memo)
+        if not skipped:
+            self.memo.append(self.stack[-1])
+            return
+        if -len(self.memo) <= skipped < 0:
             self.memo[place] = self.stack[-1]
             return
-        skipped = place - len(self.memo)
         if not 0 <= skipped <= _MOST_SKIPPED:
             self._refuse()
         self.budget.charge(8 * skipped)

@@ -90,6 +90,17 @@ def _list_of(items: Any) -> list:
     return list(items) if type(items) in (tuple, list) else []
 
 
+def _no_bytes(*arguments: Any) -> bytes:
+    """How protocols 0 to 2 store an empty byte string. Raises ValueError for any other."""
+    if arguments:
+        raise ValueError("of an unknown form")
+    return b""
+
+
+def _size(lengths: Any) -> tuple:
+    return tuple(lengths if type(lengths) in (tuple, list) else ())
+
+
 def _reconstructed(kind: Any, base: Any, state: Any) -> Object:
     """copyreg._reconstructor: how protocols 0 and 1 make an object, perhaps of a class derived from a plain one."""
     result = Object(kind.name, (state,))
@@ -127,10 +138,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_sparse_tensor": tensors.sparse,
     "torch._utils._rebuild_qtensor": tensors.quantised,
     "torch._utils._rebuild_meta_tensor_no_storage": tensors.meta,
+    "torch.Size": _size,
     "collections.OrderedDict": _dictionary,
     "collections.Counter": _dictionary,
     "collections.defaultdict": lambda *_: {},
     "_codecs.encode": _latin1,
+    "builtins.bytes": _no_bytes,
     "builtins.getattr": _attribute,
     "builtins.set": _set_of,
     "builtins.dict": _dictionary,

@@ -25,8 +25,8 @@ _DTYPES = {
 }
 # The same numbers for struct: NumPy's own functions would take seconds for a long list of losses.
 _LETTERS = {
-    "f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H", "u1": "B",
-    "b1": "?",
+    "f8": "d", "f4": "f", "f2": "e", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "u8": "Q", "u4": "I", "u2": "H",
+    "u1": "B", "b1": "?",
 }  # fmt: skip
 _ARRAY, _DTYPE = "numpy.ndarray", "numpy.dtype"
 

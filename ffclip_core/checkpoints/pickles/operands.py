@@ -38,6 +38,9 @@ class Operands:
             raise CheckpointError("is incomplete: it ends within its pickle; download it again")
         return line[:-1].removesuffix(b"\r")
 
+    def byte(self) -> int:
+        return self.bytes(1)[0]
+
     def unsigned(self, width: int) -> int:
         return int.from_bytes(self.bytes(width), "little")
 

@@ -72,8 +72,8 @@ def sparse(layout: Any, data: Any, *_rest: Any) -> Stored:
     return unreadable(_shape(sizes[-1] if sizes else ()), inner[-1].dtype, "has sparse tensors, which FFCLIP lacks")
 
 
-def quantised(storage: Any, _offset: Any, shape: Any, *_rest: Any) -> Stored:
-    return unreadable(_shape(shape), storage.dtype, "has quantised tensors: choose the file that is not quantised")
+def quantised(_storage: Any, _offset: Any, shape: Any, *_rest: Any) -> Stored:
+    return unreadable(_shape(shape), torch.float32, "has quantised tensors: choose the file that is not quantised")
 
 
 def meta(kind: Any, shape: Any, *_rest: Any) -> Stored:
