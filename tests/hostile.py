@@ -157,6 +157,32 @@ def pickled() -> Iterator[tuple[str, bytes]]:
         "tuples within tuples as a key",
         program(pickle.EMPTY_DICT + pickle.EMPTY_TUPLE + pickle.TUPLE1 * 500_000 + pickle.NONE + pickle.SETITEM),
     )
+    deep = pickle.EMPTY_TUPLE + pickle.MEMOIZE
+    for _ in range(200):
+        deep += pickle.DUP + pickle.TUPLE2
+    yield (
+        "a set of tuples that are endless to compare",
+        program(pickle.EMPTY_SET + pickle.MARK + deep + pickle.ADDITEMS),
+    )
+    yield "a frozen set of such tuples", program(pickle.MARK + deep + pickle.FROZENSET)
+    whole = pickle.LONG4 + struct.pack("<I", 1_000_000) + bytes(999_999) + b"\x01" + pickle.MEMOIZE
+    again = pickle.BINGET + b"\x00" + pickle.NONE
+    yield (
+        "a long number as a key, again and again",
+        b"\x80\x02" + whole + pickle.EMPTY_DICT + pickle.MARK + again * 200_000 + pickle.SETITEMS + pickle.STOP,
+    )
+    numbers = b"".join(
+        pickle.LONG1 + b"\x0a" + (i * (2**61 - 1)).to_bytes(10, "little") + pickle.NONE for i in range(60_000)
+    )
+    yield "keys of one hash", program(pickle.EMPTY_DICT + pickle.MARK + numbers + pickle.SETITEMS)
+    chain = pickle.GLOBAL + b"builtins\ngetattr\n" + pickle.MEMOIZE + pickle.GLOBAL + b"some\nthing\n"
+    chain += pickle.MEMOIZE + pickle.POP + pickle.POP + text("x" * 900) + pickle.MEMOIZE + pickle.POP
+    for i in range(1, 20_000):
+        owner = pickle.LONG_BINGET + struct.pack("<I", 1 if i == 1 else i + 1)
+        chain += pickle.BINGET + b"\x00" + owner + pickle.BINGET + b"\x02" + pickle.TUPLE2 + pickle.REDUCE
+        chain += pickle.MEMOIZE + pickle.POP
+    yield "attributes of attributes", program(chain + pickle.NONE)
+    yield "numbers in a text without end", program(pickle.INT + b"9" * 3_000_000 + b"\n")
     yield "tuples within tuples", program(pickle.EMPTY_TUPLE + pickle.TUPLE1 * 500_000)
     yield "lists within lists", program(pickle.EMPTY_LIST * 500_000 + pickle.APPEND * 499_999)
     yield (
@@ -260,6 +286,9 @@ def archives() -> Iterator[tuple[str, bytes]]:
     twice = tensor((4,), (1,)) + pickle.POP + tensor((2,), (1,), kind="DoubleStorage", count=2)
     yield "a storage of two kinds", archive(program(twice), numbers)
     yield "a compressed bomb", archive(bytes(200_000_000), compression=zipfile.ZIP_DEFLATED)
+    lying = archive(plain, {"0": bytes(37)}, compression=zipfile.ZIP_DEFLATED)
+    yield "compressed numbers of a huge size", lying.replace(struct.pack("<I", 37), struct.pack("<I", 2**31 - 1))
+    yield "compressed numbers of a size that could be", lying.replace(struct.pack("<I", 37), struct.pack("<I", 4000))
     yield "compressed numbers", archive(plain, numbers, compression=zipfile.ZIP_DEFLATED)
     yield "a pickle without end", archive(b"\x80\x02" + pickle.NONE * 9_000_000)
     for name in ("../../ran/data.pkl", "/ran/data.pkl", "..\\ran/data.pkl", "data.pkl", "a/b/data.pkl", "model.bin"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import copy
 import datetime
+import functools
 import json
 import math
 import pickle
 import sys
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -58,7 +59,9 @@ VALUES: list[Any] = [
     torch.zeros(4, dtype=torch.int64), torch.ones(4, 4, dtype=torch.bool), torch.zeros(4, dtype=torch.complex64),
     torch.zeros(4, dtype=torch.bfloat16), torch.zeros(4, dtype=torch.uint16), torch.zeros(4, dtype=torch.float8_e5m2),
     torch.zeros(4).to_sparse(), torch.zeros(4, device="meta"), torch.zeros(4, 6).T, nn.Parameter(torch.zeros(3)),
-    nn.Linear(2, 2).state_dict(),
+    nn.Linear(2, 2).state_dict(), nn.Sequential(nn.Linear(2, 2)), functools.partial(print, "x"), getattr, slice(1, 2),
+    Counter("aab"), deque([1]), {int: 1, frozenset({1}): 2, ((1,),): 3}, torch.zeros(2, 3).to_sparse_csr(),
+    torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.qint8), np.longdouble(1), np.zeros(2, [("a", "f4")]),
 ]  # fmt: skip
 KEYS: list[Any] = [
     "x", "x\ny", "", "9" * 5000, "\u2028", "\ud800", None, 0, 1.5, torch.nan, b"x", True, (1, 2), "state_dict", "g_ema",

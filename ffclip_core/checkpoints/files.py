@@ -95,12 +95,11 @@ def _merged(path: Path, shards: list[Path], names: dict[str, str] | None) -> Con
         tree |= wanted
         metadata = {**found.metadata, **metadata}
         size += found.size
-    missing = sorted(names.keys() - tree.keys()) if names is not None else []
-    if missing:
-        raise CheckpointError(
-            f"is incomplete: '{missing[0][:80]}' is not in {names[missing[0]]}, where its index has it; download both "
-            "again"
-        )
+    for name, shard in sorted((names or {}).items()):
+        if name not in tree:
+            raise CheckpointError(
+                f"is incomplete: '{name[:80]}' is not in {shard[:80]}, where its index has it; download both again"
+            )
     return Contents(path, tree, metadata, size)
 
 

@@ -76,8 +76,11 @@ def read_safetensors(path: Path) -> tuple[dict[str, Stored], dict[str, str]]:
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int, numbers: int) -> tuple[Stored, int]:
     """A tensor, and where it ends within the numbers."""
     kind, shape, span = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    plain = isinstance(kind, str) and isinstance(shape, list) and isinstance(span, list) and len(span) == 2
-    if not plain or any(type(n) is not int or not 0 <= n < 1 << 48 for n in [*(shape or []), *(span or [])]):
+    if (
+        not (isinstance(kind, str) and isinstance(shape, list) and isinstance(span, list))
+        or len(span) != 2
+        or any(type(number) is not int or not 0 <= number < 1 << 48 for number in (*shape, *span))
+    ):
         raise CheckpointError(f"is damaged: its header does not describe the tensor '{name[:80]}'; download it again")
     first, end = span
     if end > numbers:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import CheckpointError
 from . import numpy_arrays, tensors
-from .values import Name, Object
+from .values import Key, Name, Object
 
 
 class ForbiddenNameError(CheckpointError):
@@ -56,11 +56,11 @@ def find(module: str, name: str) -> Name:
 
 
 def key(value: Any) -> Any:
-    """A dictionary's key; nothing whose hash could take forever: such a key is told apart by its identity."""
+    """A dictionary's key; nothing whose hash could take forever."""
     kind = type(value)
     if kind in (str, bytes, float, bool, type(None), Name) or kind is int and value.bit_length() <= 64:
         return value
-    return value if kind is Object else Object("builtins.tuple" if kind is tuple else "key", (value,))
+    return value if kind is Object else Key(value)
 
 
 def _dictionary(items: Any = ()) -> dict:

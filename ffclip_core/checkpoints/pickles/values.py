@@ -49,6 +49,13 @@ class Name:
     function: Callable[..., Any] | None = None
 
 
+@dataclass(eq=False, repr=False, slots=True)
+class Key:
+    """A dictionary's key whose hash could take forever, such as a tuple of tuples: told apart by its identity."""
+
+    value: Any
+
+
 def as_dict(value: object) -> dict | None:
     """What a dictionary, or an object of a foreign class, holds by name; None for anything else.
 
