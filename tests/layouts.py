@@ -10,7 +10,7 @@ import argparse
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -123,9 +123,20 @@ def ffclip(path: Path, modulator: Modulator, generator: Generator | None) -> Non
 
 
 def nvidia(
-    path: Path, generator: Generator, protocol: int = 4, conv_clamp: float | None = None, **attributes: Any
+    path: Path,
+    generator: Generator,
+    protocol: int = 4,
+    conv_clamp: float | None = None,
+    layers: dict[str, dict[str, Any]] | None = None,
+    wrap: Callable[[Any], Any] | None = None,
+    package: str = "",
+    **attributes: Any,
 ) -> None:
-    """A StyleGAN2-ADA pickle; attributes are of the generator (c_dim, ...)."""
+    """A StyleGAN2-ADA pickle; attributes are of the generator (c_dim, ...), `layers` those of its modules by name.
+
+    wrap: what the file holds, given the network; package: before the names of the program's modules.
+    """
+    told = layers or {}
 
     class _reconstruct_persistent_obj:  # noqa: N801
         def __init__(
@@ -152,7 +163,7 @@ def nvidia(
     small = fir() / 4
     node = _reconstruct_persistent_obj
 
-    def layer(place: str, noise: int | None) -> Any:
+    def layer(name: str, place: str, noise: int | None) -> Any:
         affine = {key: state[f"{place}.conv.modulation.{key}"] for key in ("weight", "bias")}
         parameters = {"weight": state[f"{place}.conv.weight"][0]}
         if noise is None:
@@ -162,46 +173,66 @@ def nvidia(
             parameters["bias"] = state[f"{place}.activate.bias"]
             parameters["noise_strength"] = state[f"{place}.noise.weight"].reshape([])
             buffers = {"resample_filter": small, "noise_const": state[f"noises.noise_{noise}"][0, 0]}
-        return node(parameters, buffers, {"affine": node(affine, {}, {})}, conv_clamp=conv_clamp)
+        inner = node(affine, {}, {}, **told.get(f"{name}.affine", {}))
+        return node(parameters, buffers, {"affine": inner}, **{"conv_clamp": conv_clamp, **told.get(name, {})})
 
     blocks = {
         "b4": node(
             {"const": state["input.input"][0]},
             {"resample_filter": small},
-            {"conv1": layer("conv1", 0), "torgb": layer("to_rgb1", None)},
+            {"conv1": layer("synthesis.b4.conv1", "conv1", 0), "torgb": layer("synthesis.b4.torgb", "to_rgb1", None)},
             architecture="skip",
         )
     }
     for i in range(len(generator.to_rgbs)):
-        layers = {
-            "conv0": layer(f"convs.{2 * i}", 2 * i + 1),
-            "conv1": layer(f"convs.{2 * i + 1}", 2 * i + 2),
-            "torgb": layer(f"to_rgbs.{i}", None),
+        block = f"synthesis.b{8 << i}"
+        inner = {
+            "conv0": layer(f"{block}.conv0", f"convs.{2 * i}", 2 * i + 1),
+            "conv1": layer(f"{block}.conv1", f"convs.{2 * i + 1}", 2 * i + 2),
+            "torgb": layer(f"{block}.torgb", f"to_rgbs.{i}", None),
         }
-        blocks[f"b{8 << i}"] = node({}, {"resample_filter": small}, layers, architecture="skip")
+        blocks[f"b{8 << i}"] = node(
+            {}, {"resample_filter": small}, inner, **{"architecture": "skip", **told.get(block, {})}
+        )
     dense = {
-        f"fc{i}": node({key: state[f"style.{i + 1}.{key}"] for key in ("weight", "bias")}, {}, {})
+        f"fc{i}": node(
+            {key: state[f"style.{i + 1}.{key}"] for key in ("weight", "bias")}, {}, {}, **told.get(f"mapping.fc{i}", {})
+        )
         for i in range(generator.num_mapping_layers)
     }
+    if generator.num_classes:
+        dense["embed"] = node({key: state[f"embed.{key}"] for key in ("weight", "bias")}, {}, {})
+        attributes.setdefault("c_dim", generator.num_classes)
     modules = {
         "synthesis": node({}, {}, blocks),
         "mapping": node({}, {"w_avg": state["latent_avg"]}, dense),
     }
-    with named(
-        torch_utils__persistence___reconstruct_persistent_obj=_reconstruct_persistent_obj,
-        dnnlib__util__EasyDict=EasyDict,
-    ):
+    names = {
+        f"{package}torch_utils__persistence___reconstruct_persistent_obj": _reconstruct_persistent_obj,
+        f"{package}dnnlib__util__EasyDict": EasyDict,
+    }
+    with named(**names):
         whole = node({}, {}, modules, **{"c_dim": 0, **attributes})
         content = {"training_set_kwargs": EasyDict(resolution=64), "G": None, "D": None, "G_ema": whole}
-        path.write_bytes(pickle.dumps(content, protocol))
+        path.write_bytes(pickle.dumps(content if wrap is None else wrap(whole), protocol))
 
 
-def tensorflow(path: Path, generator: Generator, protocol: int = 3) -> None:
-    """The old pickle (G, D, Gs) of networks with their variables as NumPy arrays."""
+def tensorflow(
+    path: Path,
+    generator: Generator,
+    protocol: int = 3,
+    more: list[tuple[str, np.ndarray]] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> None:
+    """The old pickle (G, D, Gs) of networks with their variables as NumPy arrays; `more` are variables of the
+    synthesis network, settings the static arguments of Gs."""
 
     class Network:
         def __init__(self, variables: list, components: dict | None = None) -> None:
-            self.__dict__.update(version=4, name="Gs", variables=variables, components=components or {})
+            kwargs = (settings or {}) if components else {}
+            self.__dict__.update(
+                version=4, name="Gs", variables=variables, components=components or {}, static_kwargs=kwargs
+            )
 
     state = {key: value.numpy() for key, value in generator.state_dict().items()}
 
@@ -225,6 +256,7 @@ def tensorflow(path: Path, generator: Generator, protocol: int = 3) -> None:
         synthesis += layer(f"{side}x{side}/Conv0_up", f"convs.{2 * i}", flip=True)
         synthesis += layer(f"{side}x{side}/Conv1", f"convs.{2 * i + 1}")
         synthesis += layer(f"{side}x{side}/ToRGB", f"to_rgbs.{i}")
+    synthesis += more or []
     synthesis += [(f"noise{i}", state[f"noises.noise_{i}"]) for i in range(generator.num_layers - 1)]
     mapping = [
         item
@@ -295,3 +327,50 @@ def transformers_names(text: TextEncoder) -> dict[str, Tensor]:
                 what, kind = rest.rsplit(".", 1)
                 found[f"{place}{inner[what]}.{kind}"] = value.clone()
     return found
+
+
+def nvidia_names(generator: Generator) -> dict[str, Tensor]:
+    """The state dict of NVIDIA's own modules."""
+    state = generator.state_dict()
+    found = {"mapping.w_avg": state["latent_avg"], "synthesis.b4.const": state["input.input"][0]}
+    for i in range(generator.num_mapping_layers):
+        found |= {f"mapping.fc{i}.{key}": state[f"style.{i + 1}.{key}"] for key in ("weight", "bias")}
+    places = [("b4.conv1", "conv1", 0), ("b4.torgb", "to_rgb1", None)]
+    for i in range(len(generator.to_rgbs)):
+        side = f"b{8 << i}"
+        found[f"synthesis.{side}.resample_filter"] = fir() / 4
+        places += [(f"{side}.conv0", f"convs.{2 * i}", 2 * i + 1), (f"{side}.conv1", f"convs.{2 * i + 1}", 2 * i + 2)]
+        places.append((f"{side}.torgb", f"to_rgbs.{i}", None))
+    for theirs, ours, noise in places:
+        name = f"synthesis.{theirs}"
+        found[f"{name}.weight"] = state[f"{ours}.conv.weight"][0]
+        found |= {f"{name}.affine.{key}": state[f"{ours}.conv.modulation.{key}"] for key in ("weight", "bias")}
+        if noise is None:
+            found[f"{name}.bias"] = state[f"{ours}.bias"].reshape(-1)
+        else:
+            found[f"{name}.bias"] = state[f"{ours}.activate.bias"]
+            found[f"{name}.noise_strength"] = state[f"{ours}.noise.weight"].reshape([])
+            found[f"{name}.noise_const"] = state[f"noises.noise_{noise}"][0, 0]
+    return {key: value.clone(memory_format=torch.contiguous_format) for key, value in found.items()}
+
+
+def basicsr_names(generator: Generator) -> dict[str, Tensor]:
+    """The state dict of BasicSR's StyleGAN2Generator."""
+    found = {}
+    for key, value in generator.state_dict().items():
+        first, _, rest = key.partition(".")
+        if first == "style":
+            found[f"style_mlp.{rest}"] = value
+        elif first == "input":
+            found["constant_input.weight"] = value
+        elif first == "noises":
+            found[key.replace("noise_", "noise")] = value
+        elif first in ("conv1", "convs", "to_rgb1", "to_rgbs"):
+            place = {"conv1": "style_conv1", "convs": "style_convs"}.get(first, first)
+            rest = (
+                rest.replace("noise.weight", "weight")
+                if "noise" in rest
+                else rest.replace("conv.", "modulated_conv.", 1)
+            )
+            found[f"{place}.{rest}"] = value
+    return {key: value.clone(memory_format=torch.contiguous_format) for key, value in found.items()}

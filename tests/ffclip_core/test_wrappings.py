@@ -48,7 +48,7 @@ def varied(network: nn.Module, seed: int = 0) -> Any:
 def networks() -> dict[str, Any]:
     return {
         "generator": varied(Generator(16, {4: 8, 8: 8, 16: 4}, 12, 2)),
-        "encoder": varied(Encoder(6, 12, (64, 64), (4, 6, 8, 12), (1, 1, 1, 1), 8)),
+        "encoder": varied(Encoder(6, 12, (64, 64), (16, 18, 20, 24), (1, 1, 1, 1), 8)),
         "modulator": varied(Modulator(6, 12, num_blocks=2)),
         "text_encoder": varied(TextEncoder(12, 64, 1, 1, 60, 8)),
     }
@@ -258,8 +258,8 @@ def test_the_encoder_of_psp_codes_for_each_layer_apart(networks: dict, tmp_path:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"input_layer.0.weight": torch.zeros(4, 6, 3, 3)}, "an encoder of 6 channels .*ReStyle"),
-        ({"input_layer.0.weight": torch.zeros(4, 19, 3, 3)}, "an encoder of 19 channels"),
+        ({"input_layer.0.weight": torch.zeros(16, 6, 3, 3)}, "an encoder of 6 channels .*ReStyle"),
+        ({"input_layer.0.weight": torch.zeros(16, 19, 3, 3)}, "an encoder of 19 channels"),
         ({"latlayer1.weight": None}, "without a pyramid of features"),
     ],
 )
