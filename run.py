@@ -261,7 +261,8 @@ class Progress:
     """Shows which node is at work: one line that moves in a terminal, one line per node elsewhere."""
 
     def __init__(self, graph: dict[str, Any], object_info: dict[str, Any]) -> None:
-        self.names = {key: object_info[node["class_type"]]["display_name"] for key, node in graph.items()}
+        classes = {key: node["class_type"] for key, node in graph.items()}
+        self.names = {key: object_info[kind]["display_name"] or kind for key, kind in classes.items()}
         self.begun: list[str] = []
         self.in_terminal = sys.stdout.isatty()
 

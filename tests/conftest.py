@@ -1,4 +1,4 @@
-"""What the tests need beside Python: a ComfyUI source folder and a browser, which ``python run.py test`` names.
+"""What the tests need beside Python: ComfyUI, a newer page for it, and a browser; ``python run.py test`` names them.
 
 Without them the tests that need them are skipped; in CI (CI=true) they fail instead.
 """
@@ -25,6 +25,12 @@ def _named(variable: str, what: str) -> str:
 def comfyui_folder() -> Path:
     """Folder of a ComfyUI, with its main.py, whose requirements this Python has."""
     return Path(_named("FFCLIP_COMFYUI", "ComfyUI source folder"))
+
+
+@pytest.fixture(scope="session")
+def newer_frontend() -> Path:
+    """Folder of a newer page than that ComfyUI's own."""
+    return Path(_named("FFCLIP_NEWER_FRONTEND", "folder of a newer comfyui-frontend-package"))
 
 
 @pytest.fixture(scope="session")

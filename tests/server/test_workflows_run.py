@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ffclip import run
 
-NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json"))
+# Those for published files have tests of their own.
+NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json") if path.stem != "edit-a-face")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,6 +26,72 @@ def test_a_shipped_workflow_finishes_and_gives_pictures(
         assert its_files, node
         for file in its_files:
             assert np.ptp(pixels(file)) > 8, f"node {node} gave a blank picture"
+            if graph[node]["class_type"] == "SaveImage":
+                assert min(pixels(file).shape[:2]) >= 512
+
+
+# Core nodes of every kind of image work, each fed with the edit ("image") or what an earlier one made of it.
+IMAGE_WORK: dict[str, tuple[str, dict[str, Any]]] = {
+    "scaled": ("ImageScale", {"image": "image", "upscale_method": "lanczos", "width": 96, "height": 128,
+                              "crop": "center"}),
+    "by factor": ("ImageScaleBy", {"image": "image", "upscale_method": "bicubic", "scale_by": 2.0}),
+    "pixels": ("ImageScaleToTotalPixels", {"image": "image", "upscale_method": "area", "megapixels": 0.02}),
+    "cropped": ("ImageCrop", {"image": "image", "width": 32, "height": 48, "x": 16, "y": 8}),
+    "boxed": ("ResizeAndPadImage", {"image": "image", "target_width": 96, "target_height": 64, "padding_color": "black",
+                                    "interpolation": "bilinear"}),
+    "padded": ("ImagePadForOutpaint", {"image": "image", "left": 8, "top": 0, "right": 8, "bottom": 16,
+                                      "feathering": 4}),
+    "blurred": ("ImageBlur", {"image": "image", "blur_radius": 3, "sigma": 1.5}),
+    "sharpened": ("ImageSharpen", {"image": "image", "sharpen_radius": 1, "sigma": 1.0, "alpha": 1.0}),
+    "noisy": ("ImageAddNoise", {"image": "image", "seed": 1, "strength": 0.2}),
+    "blended": ("ImageBlend", {"image1": "image", "image2": "blurred", "blend_factor": 0.5, "blend_mode": "screen"}),
+    "mask": ("ImageToMask", {"image": "image", "channel": "green"}),
+    "grown": ("GrowMask", {"mask": "mask", "expand": 2, "tapered_corners": True}),
+    "composite": ("ImageCompositeMasked", {"destination": "image", "source": "sharpened", "x": 4, "y": 4,
+                                           "resize_source": False, "mask": "grown"}),
+    "transparent": ("JoinImageWithAlpha", {"image": "image", "alpha": "mask"}),
+    "opened": ("Morphology", {"image": "image", "operation": "open", "kernel_size": 3}),
+    "edges": ("Canny", {"image": "image", "low_threshold": 0.1, "high_threshold": 0.3}),
+    "luma": ("ImageRGBToYUV", {"image": "image"}),
+    "quantized": ("ImageQuantize", {"image": "image", "colors": 8, "dither": "floyd-steinberg"}),
+    "inverted": ("ImageInvert", {"image": "image"}),
+    "turned": ("ImageRotate", {"image": "image", "rotation": "90 degrees"}),
+    "flipped": ("ImageFlip", {"image": "image", "flip_method": "y-axis: horizontally"}),
+    "batch": ("ImageBatch", {"image1": "image", "image2": "flipped"}),
+    "repeated": ("RepeatImageBatch", {"image": "image", "amount": 2}),
+    "taken": ("ImageFromBatch", {"image": "batch", "batch_index": 1, "length": 1}),
+    "stitched": ("ImageStitch", {"image1": "image", "image2": "cropped", "direction": "right", "match_image_size": True,
+                                 "spacing_width": 2, "spacing_color": "white"}),
+}  # fmt: skip
+
+
+def test_core_nodes_of_each_kind_of_image_work_go_on_with_an_edit(
+    workflow: Callable, pictures: Callable, only: Callable, pixels: Callable
+) -> None:
+    graph = {key: node for key, node in workflow("many-prompts").items() if node["class_type"].startswith("FFCLIP")}
+    only(graph, "FFCLIPEncodePrompt")[1]["text"] = "Purple hair"
+    drawn, _ = only(graph, "FFCLIPSynthesize")
+    _, invert = only(graph, "FFCLIPInvertImage")
+    for name, (kind, inputs) in IMAGE_WORK.items():
+        linked = {
+            key: [drawn, 0] if value == "image" else [value, 0] if value in IMAGE_WORK else value
+            for key, value in inputs.items()
+        }
+        graph[name] = {"class_type": kind, "inputs": linked}
+        if name not in ("mask", "grown"):
+            graph[f"see {name}"] = {"class_type": "PreviewImage", "inputs": {"images": [name, 0]}}
+            # What comes out can go in again.
+            inverted = {**invert, "image": [name, 0]}
+            graph[f"code of {name}"] = {"class_type": "FFCLIPInvertImage", "inputs": inverted}
+            synthesis = {**graph[drawn]["inputs"], "latent": [f"code of {name}", 0]}
+            graph[f"again {name}"] = {"class_type": "FFCLIPSynthesize", "inputs": synthesis}
+            graph[f"see again {name}"] = {"class_type": "PreviewImage", "inputs": {"images": [f"again {name}", 0]}}
+    seen = pictures(graph)
+    assert len(seen) == 2 * (len(IMAGE_WORK) - 2)
+    for name, files in seen.items():
+        assert files
+        for file in files:
+            assert np.ptp(pixels(file)) > 8, f"{name}: a blank picture"
 
 
 def test_a_prompt_per_line_gives_a_picture_per_line(workflow: Callable, pictures: Callable, only: Callable) -> None:

@@ -1,0 +1,91 @@
+"""The README's three files for faces, in their folders, through the nodes of a real ComfyUI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import golden
+import layouts
+import numpy as np
+import pytest
+import torch
+from ffclip import run
+from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
+from PIL import Image
+
+CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
+E4E, FFCLIP, CLIP = "e4e_ffhq_encode.pt", "ffclip_faces.pt", "ViT-B-32.pt"
+
+
+@pytest.fixture(scope="module")
+def files(base: Path) -> Iterator[None]:
+    """Files of the published sizes and layouts where the README says; removed afterwards, they are large."""
+    with torch.device("meta"):
+        encoder, generator, modulator = Encoder(), Generator(1024, CHANNELS), Modulator()
+    encoder, generator, modulator = (part.to_empty(device="cpu") for part in (encoder, generator, modulator))
+    encoder.latent_avg.zero_()
+    golden.fill(encoder, "e4e")
+    golden.fill(generator, "stylegan")
+    golden.fill(modulator, "ffclip")
+    models = base / "models"
+    (models / "e4e").mkdir(exist_ok=True)
+    # The mean is the generator's in every row, as e4e's files have it.
+    layouts.e4e(models / "e4e" / E4E, encoder, generator, golden.tensors("e2e")["latent_avg"])
+    layouts.ffclip(models / "ffclip" / FFCLIP, modulator, generator)
+    layouts.clip_openai(models / "ffclip" / CLIP, TextEncoder())
+    yield
+    for path in (models / "e4e" / E4E, models / "ffclip" / FFCLIP, models / "ffclip" / CLIP):
+        path.unlink()
+
+
+@pytest.fixture
+def graph(files: None, server: run.Server, workflow: Callable, only: Callable, tmp_path: Path) -> dict[str, Any]:
+    """edit-a-face, with a picture in place of ComfyUI's example."""
+    graph = workflow("edit-a-face")
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "face.png")
+    only(graph, "LoadImage")[1]["image"] = server.upload(tmp_path / "face.png")
+    return graph
+
+
+def test_the_lists_offer_each_file_for_what_it_holds(files: None, server: run.Server) -> None:
+    inputs = server.get_json("/object_info/FFCLIPLoadModels")["FFCLIPLoadModels"]["input"]["required"]
+    told = server.get_json("/ffclip/files")
+    for part, file, holds in (
+        ("encoder", E4E, "encoder of 256×256 px, 18 layers"),
+        ("generator", E4E, "generator, 1024 px, 18 layers"),
+        ("modulator", FFCLIP, "modulation blocks, 18 layers"),
+        ("generator", FFCLIP, "generator, 1024 px"),
+        ("text_encoder", CLIP, "text encoder, 512 wide"),
+    ):
+        kind, settings = inputs[part]
+        assert file in (kind if isinstance(kind, list) else settings["options"])
+        assert holds in told[part][file]
+    for part, file in (("modulator", E4E), ("text_encoder", E4E), ("encoder", FFCLIP), ("generator", CLIP)):
+        kind, settings = inputs[part]
+        assert file not in (kind if isinstance(kind, list) else settings["options"])
+
+
+def test_the_workflow_edits_a_face(graph: dict[str, Any], server: run.Server, only: Callable) -> None:
+    outputs = server.run(graph)["outputs"]
+    save, _ = only(graph, "SaveImage")
+    (saved,) = outputs[save]["images"]
+    (before,) = [
+        outputs[key]["images"][0]
+        for key, node in graph.items()
+        if node["class_type"] == "PreviewImage"
+        and graph[node["inputs"]["images"][0]]["class_type"] == "FFCLIPSynthesize"
+    ]
+    pictures = []
+    for image in (saved, before):
+        (file := server.base / "seen.png").write_bytes(server.image(image))
+        with Image.open(file) as picture:
+            assert picture.size == (1024, 1024)
+            pictures.append(np.asarray(picture.convert("RGB")).astype(int))
+    assert np.ptp(pictures[0]) > 8
+    assert (pictures[0] != pictures[1]).any()
