@@ -128,7 +128,27 @@ def picture(name: str) -> Tensor:
         return torch.from_numpy(np.asarray(file.convert("RGB")).astype(np.float32) / 255)[None]
 
 
-def difference(found: Tensor, expected: Tensor) -> float:
-    """Largest absolute difference; the shapes have to agree."""
-    assert found.shape == expected.shape
-    return float((found.double() - expected.double()).abs().max())
+# How far from the stored numbers an error() may be: of one operator, of a network, of anything computed in float16.
+OPERATORS, NETWORKS, FLOAT16 = 1e-5, 1e-4, 1e-2
+
+
+def error(found: Tensor, reference: Tensor) -> float:
+    """‖found − reference‖ / ‖reference‖, 0 where both are the same; the shapes have to agree."""
+    assert found.shape == reference.shape
+    reference = reference.double()
+    distance = float((found.double() - reference).norm())
+    return distance and distance / float(reference.norm())
+
+
+def largest_error(found: Tensor, reference: Tensor) -> float:
+    """The largest single error, as a part of the largest value of the reference: for what is wrong in few places."""
+    assert found.shape == reference.shape
+    reference = reference.double()
+    return float((found.double() - reference).abs().max() / reference.abs().max())
+
+
+def rounding(terms: int, layers: int = 1, dtype: torch.dtype = torch.float32) -> float:
+    """How far apart, by either measure, two ways of computing the same may be that add in another order: sums of so
+    many terms, in so many layers one after the other. Roundings of a sum are about independent, so they grow with the
+    root of the terms; those of layers are taken to add up, which leaves room for every processor's own order."""
+    return torch.finfo(dtype).eps * math.sqrt(terms) * layers

@@ -87,14 +87,15 @@ def _worker(rank: int, run: loop.Run) -> None:
 
     trained = loop.fit(rank, run, generator, losses, ema=0.998, clip=5.0, sheet=drawings, sheet_every=250)
     if rank == 0:
-        finish(trained, codes, torch.from_numpy(data.parameters[0]), run.folder)
+        # A trial of a few steps shall not end in thousands.
+        finish(trained, codes, torch.from_numpy(data.parameters[0]), run.folder, min(3000, run.steps))
 
 
 @torch.no_grad()
-def finish(generator: Generator, codes: Codes, parameters: Tensor, folder: Path) -> None:
+def finish(generator: Generator, codes: Codes, parameters: Tensor, folder: Path, mapping_steps: int) -> None:
     """Fit the mapping network, draw the constant noise, write generator.safetensors and a sheet of random samples."""
     codes.restrict(generator)
-    _fit_mapping(generator, codes.w(parameters))
+    _fit_mapping(generator, codes.w(parameters), mapping_steps)
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
         getattr(generator.noises, f"noise_{i}").copy_(torch.randn(1, 1, *generator.noise_shape(i), generator=stream))
@@ -103,7 +104,7 @@ def finish(generator: Generator, codes: Codes, parameters: Tensor, folder: Path)
     sheet([generator(generator.map(z, truncation)) for truncation in (0.7, 1.0)], folder / "samples.png")
 
 
-def _fit_mapping(generator: Generator, codes: Tensor, steps: int = 3000) -> None:
+def _fit_mapping(generator: Generator, codes: Tensor, steps: int) -> None:
     """Fit the mapping network to the Gaussian of codes [N, D]: z in principal coordinates ↦ that Gaussian's point."""
     mean = codes.mean(0)
     spread, axes = torch.linalg.eigh((codes - mean).T @ (codes - mean) / len(codes))

@@ -59,7 +59,7 @@ def test_a_changed_or_moved_generator_is_recorded_again(generator: Generator, ca
 
     def holds() -> None:
         for _ in range(2):
-            assert golden.difference(generator(w), peer.draw(generator, w)) < 1e-4
+            assert golden.error(generator(w), peer.draw(generator, w)) < golden.NETWORKS
 
     holds()
     generator(w + 1)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fake_driver
+import golden
 import pytest
 import torch
 from fake_driver import FakeDriver
@@ -150,7 +151,7 @@ def test_styles(dtype: torch.dtype, kernels: FakeDriver) -> None:
         for one, other in zip(pair, expected, strict=True):
             if one is not None and other is not None:
                 assert one.is_contiguous() and one.dtype == torch.float32
-                torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+                check("styles", torch.float32, one, other, TOLERANCES[torch.float32])
     (launch,) = kernels.launches
     assert launch.kernel == "styles_float32" and launch.grid == (4, 3, 1)
 
@@ -193,8 +194,8 @@ def test_they_run_in_inference_mode_and_without_gradients(inference: bool, kerne
     with torch.inference_mode(inference), torch.no_grad():
         x = torch.randn(1, 4, 5, 5)
         expected = plain.epilogue(x.clone(), bias)
-        torch.testing.assert_close(epilogue(x, bias), expected)
-        torch.testing.assert_close(fir_epilogue(x, bias), plain.fir_epilogue(x, bias))
+        assert golden.error(epilogue(x, bias), expected) < golden.OPERATORS
+        assert golden.error(fir_epilogue(x, bias), plain.fir_epilogue(x, bias)) < golden.OPERATORS
     assert len(kernels.launches) == 2
 
 
@@ -212,7 +213,7 @@ def test_tensors_need_not_be_dense(kernels: FakeDriver) -> None:
     x, bias, style = whole[:, 1::2, :, 3:18:3], torch.randn(8)[::2], torch.randn(4, 2).T
     before = whole.clone()
     result = epilogue(x, bias, style, noise, torch.ones(1))
-    torch.testing.assert_close(result, plain.epilogue(x.clone(), bias, style, noise, torch.ones(1)))
+    assert golden.error(result, plain.epilogue(x.clone(), bias, style, noise, torch.ones(1))) < golden.OPERATORS
     assert torch.equal(whole, before) and len(kernels.launches) == 1
 
 
@@ -266,7 +267,7 @@ def test_a_launch_that_fails_costs_one_line_and_no_picture(
     monkeypatch.setattr(kernels, "launch", refuse)
     for _ in range(2):
         x, bias = torch.randn(1, 4, 5, 5), torch.randn(4)
-        torch.testing.assert_close(fir_epilogue(x, bias), plain.fir_epilogue(x, bias))
+        assert golden.error(fir_epilogue(x, bias), plain.fir_epilogue(x, bias)) < golden.OPERATORS
     assert [record.getMessage() for record in caplog.records] == [
         "No CUDA kernels on cpu: cuLaunchKernel: out of luck (1)"
     ]
@@ -285,7 +286,7 @@ def test_threads_share_one_decision(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.join()
     assert len(opened) == 1 and len(results) == 4
     for result in results:
-        torch.testing.assert_close(result, plain.epilogue(x.clone(), bias))
+        assert golden.error(result, plain.epilogue(x.clone(), bias)) < golden.OPERATORS
 
 
 def test_arguments_are_laid_out_as_in_kernels_cu() -> None:

@@ -35,7 +35,7 @@ def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], tm
     pictures = torch.cat([golden.picture(f"e4e_{name}_in{i}") for i in range(2)])
     with torch.inference_mode():
         codes = encoder(pictures.permute(0, 3, 1, 2) * 2 - 1)
-    assert golden.difference(codes - 0.5, golden.tensors(f"e4e_{name}")["codes"]) < 1e-4
+    assert golden.error(codes - 0.5, golden.tensors(f"e4e_{name}")["codes"]) < golden.NETWORKS
 
 
 def test_pictures_of_another_size_are_refused() -> None:

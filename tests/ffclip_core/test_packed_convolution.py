@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ffclip.ffclip_core.packed_convolution as module
+import golden
 import pytest
 import torch
 import torch.nn.functional as F
 from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
 from torch import Tensor
+
+SAME = golden.rounding(9 * 48)
 
 pytestmark = pytest.mark.skipif(not has_kernels(torch.float32), reason="no oneDNN for x86 here: weights stay plain")
 
@@ -51,7 +54,7 @@ def test_from_the_second_call_on_weights_are_packed(convolution: PackedConv2d, x
     convolution, x = convolution.to(dtype), x.to(dtype)
     expected = plain(convolution, x)
     for call in range(4):
-        assert torch.allclose(convolution(x), expected, rtol=2e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-5)
+        assert golden.error(convolution(x), expected) < max(SAME, torch.finfo(dtype).eps)  # Results are rounded once.
         assert convolution.weight.is_mkldnn == (call > 0)
 
 
@@ -66,7 +69,7 @@ def test_pictures_of_another_size_and_number(
     with torch.inference_mode():
         found = convolution(other)
     assert convolution.weight.is_mkldnn and found.shape == expected.shape
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert golden.error(found, expected) < SAME
 
 
 def _saved(convolution: PackedConv2d) -> Tensor:
@@ -103,14 +106,14 @@ def test_other_weights_can_be_loaded(convolution: PackedConv2d, x: Tensor) -> No
     use(convolution, x)
     convolution.load_state_dict(other.state_dict())
     for _ in range(3):
-        assert torch.allclose(convolution(x), plain(other, x), atol=1e-5)
+        assert golden.error(convolution(x), plain(other, x)) < SAME
 
 
 def test_gradients_reach_what_is_before(convolution: PackedConv2d, x: Tensor) -> None:
     start = x.clone().requires_grad_()
     (expected,) = torch.autograd.grad(plain(convolution, start).square().sum(), start)
     (found,) = torch.autograd.grad(use(convolution, x)(start).square().sum(), start)
-    assert torch.allclose(found, expected, atol=1e-4)
+    assert golden.error(found, expected) < golden.rounding(9 * 64, layers=2)
     assert not convolution.weight.is_mkldnn
 
 
@@ -118,7 +121,7 @@ def test_training_after_use(convolution: PackedConv2d, x: Tensor) -> None:
     weight = use(convolution, x).train().requires_grad_().weight
     (expected,) = torch.autograd.grad(plain(convolution, x).square().sum(), weight)
     (found,) = torch.autograd.grad(convolution(x).square().sum(), weight)
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert golden.error(found, expected) < golden.rounding(9 * 64, layers=2)
     with torch.no_grad():
         for _ in range(2):
             convolution(x)
@@ -131,7 +134,7 @@ def test_threads_may_pack_and_unpack_at_once(convolution: PackedConv2d, x: Tenso
     def work(number: int) -> bool:
         same = True
         for i in range(200):
-            same = same and torch.allclose(convolution(x), expected, atol=1e-5)
+            same = same and golden.error(convolution(x), expected) < SAME
             if i % 5 == number:
                 convolution.unpack()
         return same

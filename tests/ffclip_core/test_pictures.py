@@ -20,7 +20,8 @@ def test_resizing_is_pils(width: int, height: int, size: tuple[int, int]) -> Non
     source = golden.picture("resize_in")[:, :height, :width]
     picture = Image.fromarray((source[0] * 255).round().byte().numpy())
     wanted = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR), np.float32) / 255
-    assert golden.difference(to_images(prepare(source, size)), torch.from_numpy(wanted)[None]) < 1.01 / 255
+    # PIL rounds to whole grey levels, once along each axis.
+    assert golden.largest_error(to_images(prepare(source, size)), torch.from_numpy(wanted)[None]) < 1.01 / 255
 
 
 def test_crop_takes_the_middle_and_letterbox_keeps_everything() -> None:
@@ -28,7 +29,7 @@ def test_crop_takes_the_middle_and_letterbox_keeps_everything() -> None:
     wide[:, :, 32:64] = 0.5
     wide[:, :, 64:] = 1
     cropped = prepare(wide, (32, 32))
-    assert torch.allclose(cropped, torch.zeros(1, 3, 32, 32))
+    assert not cropped.any()
     boxed = to_images(prepare(wide, (96, 96), "letterbox"))
     assert torch.equal(boxed[:, 32:64], wide)
     for bar in (boxed[:, :32], boxed[:, 64:]):  # The colours of the border, which run into each other.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
+import golden
 import pytest
 import torch
 
@@ -92,7 +93,7 @@ def test_strength_scales_the_edit_in_both_directions(chain, sample) -> None:  # 
     latent, embedding = chain.invert(sample), chain.encode("Purple hair")
     once = chain.modulate(latent, embedding)[0].w - latent.w
     back = chain.modulate(latent, embedding, strength=-2.0)[0].w - latent.w
-    torch.testing.assert_close(back, -2 * once, rtol=1e-4, atol=1e-4)
+    assert golden.error(back, -2 * once) < golden.NETWORKS
 
 
 def test_gates_close_their_layers(chain, sample) -> None:  # noqa: ANN001
@@ -138,7 +139,7 @@ def test_random_noise_depends_on_the_seed_and_not_on_the_chunks(chain, sample, n
     batch = chain.synthesize(latent, noise="random", seed=10)
     last = type(latent)(w=latent.w[5:], unedited=latent.unedited[5:], family=latent.family)
     alone = chain.synthesize(last, noise="random", seed=15)
-    torch.testing.assert_close(alone[0], batch[5], rtol=0, atol=1e-5)
+    assert golden.error(alone[0], batch[5]) < golden.NETWORKS
     assert not torch.equal(batch, chain.synthesize(latent, noise="random", seed=11))
 
 
@@ -186,7 +187,7 @@ def test_pair_puts_each_picture_with_its_prompt(chain, sample) -> None:  # noqa:
         type(embedding)(e=embedding.e[1:], prompts=embedding.prompts[1:], family=embedding.family),
     )
     assert len(both.w) == len(alignment) == 2
-    torch.testing.assert_close(both.w[1:], second.w, rtol=1e-4, atol=1e-4)
+    assert golden.error(both.w[1:], second.w) < golden.NETWORKS
 
 
 def test_one_picture_goes_with_all_prompts(chain, sample) -> None:  # noqa: ANN001
@@ -331,7 +332,7 @@ def test_a_generator_in_float16_draws_the_same_picture() -> None:
         exact = generator(w)
         half = generator.half()(w)
     assert half.dtype == torch.float16
-    assert (half - exact).norm() / exact.norm() < 1e-2
+    assert golden.error(half, exact) < golden.FLOAT16
 
 
 @pytest.mark.parametrize(
@@ -369,7 +370,7 @@ def test_the_encoder_stays_packed_from_run_to_run(chain, parts, sample) -> None:
     packed = [convolution.weight for convolution in convolutions]
     assert all(weight.is_mkldnn for weight in packed)
     chain.synthesize(chain.modulate(chain.invert(sample * 0.8), chain.encode("Bald"))[0])
-    assert torch.allclose(chain.invert(sample).w, first, atol=1e-5)
+    assert golden.error(chain.invert(sample).w, first) < golden.NETWORKS
     assert all(convolution.weight is weight for convolution, weight in zip(convolutions, packed, strict=True))
 
 
@@ -409,7 +410,7 @@ def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable
     with torch.inference_mode():
         square = generator(latent.w).add(1).div(2).clamp(0, 1).permute(0, 2, 3, 1)
     (image,) = run("FFCLIPSynthesize", generator=part, latent=latent, noise="const", seed=0, output_size="full")
-    assert torch.allclose(image, square[:, 8:56], atol=1e-5)
+    assert golden.error(image, square[:, 8:56]) < golden.NETWORKS
 
 
 def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
