@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +12,24 @@ import golden
 import pytest
 import torch
 from ffclip.ffclip_core.benchmark import __main__ as benchmark
-from ffclip.ffclip_core.benchmark import measure, peer
+from ffclip.ffclip_core.benchmark import measure, peer, report
 from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.text_encoder import TextEncoder
 from PIL import Image
 
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", 1)
-    monkeypatch.setattr(benchmark, "CHANNELS", dict.fromkeys(benchmark.CHANNELS, 4))
-    small = partial(Encoder, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16)
-    monkeypatch.setattr(benchmark, "Encoder", lambda **_: small())
+    monkeypatch.setattr(report, "FLOP", 1e8)
+    monkeypatch.setattr(benchmark, "CHANNELS", dict.fromkeys(benchmark.CHANNELS, 2))
+    encoder = partial(Encoder, 18, 32, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16)
+    monkeypatch.setattr(benchmark, "Encoder", lambda **_: encoder())
+    monkeypatch.setattr(benchmark, "Generator", partial(Generator, latent_dim=32, num_mapping_layers=1))
+    monkeypatch.setattr(benchmark, "Modulator", partial(Modulator, 18, 32))
+    monkeypatch.setattr(benchmark, "TextEncoder", partial(TextEncoder, 32, 64, 1, 1))
 
 
 def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,25 +38,37 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
     (table,), (data,), (plot,) = (list(tmp_path.glob(f"*{ending}")) for ending in (".md", ".json", ".png"))
     results = json.loads(data.read_text())
     for row in results["synthesis"]:
-        assert row["difference"] < 1e-5 and row["seconds"]["float32"] > 0
+        assert row["difference"] < golden.rounding(9 * 2, layers=26) and row["seconds"]["float32"] > 0
         assert f"| {row['size']} | {row['batch']} |" in table.read_text(encoding="utf-8")
-    verdicts = re.findall(r"\| (reached|missed) \|", table.read_text(encoding="utf-8"))
-    assert len(verdicts) == 8 - 3 * ("bfloat16" not in results["synthesis"][0]["seconds"])
-    assert "| missed |" in table.read_text(encoding="utf-8"), "so narrow a network is not fast"
-    assert results["partial"]["quarter"] < results["partial"]["whole"]
-    assert results["encoder"]["difference"] < 1e-5
+    targets = re.findall(
+        r"\| ([≥≤]) ([\d.]+)%? \| ([\d.]+)%? \| (reached|missed) \|", table.read_text(encoding="utf-8")
+    )
+    without = 3 * ("bfloat16" not in results["synthesis"][0]["seconds"]) + (sys.platform != "linux")  # No memory there.
+    assert len(targets) == 8 - without
+    for sign, wanted, found, verdict in targets:
+        # Figures are rounded, so equal ones may be either.
+        if found != wanted:
+            assert (verdict == "reached") == (
+                float(found) > float(wanted) if sign == "≥" else float(found) < float(wanted)
+            )
+    assert set(results["partial"]) >= {"whole", "half", "quarter"}
+    assert results["encoder"]["difference"] < golden.rounding(9 * 48, layers=12)
     assert set(results["loading"]["seconds"]) >= {"as published", "converted to float16", "the ordinary way"}
     assert Image.open(plot).size[0] > 100
 
 
 def test_the_plain_encoder_is_the_encoder() -> None:
-    encoder = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64)
+    encoder = golden.fill(Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e")
+    encoder.latent_avg.copy_(golden.weight("stylegan", "latent_avg", (6, 24)))
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        for value in encoder.state_dict().values():
-            value.copy_(torch.rand(value.shape, generator=torch.Generator().manual_seed(1)) + 0.1)
-        x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-        found = peer.encode(encoder.eval(), x)
-        assert golden.difference(encoder(x), found) < 1e-5 * float(found.abs().max())
+        expected, found = peer.encode(encoder, x), encoder(x)
+        same = golden.rounding(9 * 64, layers=12)
+        assert golden.largest_error(found, expected) < same
+        # Codes and their mean are alike in size: neither is lost in the other.
+        assert golden.error(found, encoder.latent_avg.expand(2, -1, -1)) > 0.1
+        encoder.latent_avg.zero_()
+        assert golden.error(found, encoder(x)) > 0.01
 
 
 def test_memory_is_measured_where_it_can_be() -> None:

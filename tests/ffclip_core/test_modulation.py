@@ -11,8 +11,8 @@ import torch
 from ffclip.ffclip_core import InputError, load_modulator
 from ffclip.ffclip_core.modulation import Modulator
 
-# Blocks of float64, in another order.
-FLOAT64 = golden.rounding(512, layers=40, dtype=torch.float64)
+# They compute in float64 and give float32: what they are off must not show there.
+EXACT = torch.finfo(torch.float32).eps
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,22 @@ def test_delta_every_block_and_every_alignment_map(name: str, family: str, tmp_p
         e, whole = io["e"][:, 0].double(), io["w"].double()
         for block in modulator.blocks:
             whole, _ = block(whole, e)
-        assert golden.error(whole, io["delta_w_fp64"]) < FLOAT64
+        assert golden.error(whole, io["delta_w_fp64"]) < EXACT
         assert torch.equal(found.delta, whole.float())
         x = io["w"].double()
         for i, block in enumerate(modulator.blocks):
             x, s = block(x, e)
             if i < 3:
-                assert golden.error(x, io[f"block{i}.out_fp64"]) < FLOAT64
+                assert golden.error(x, io[f"block{i}.out_fp64"]) < EXACT
             if f"block{i}.S" in io:
                 # These were computed in float32, which is only as exact as this here.
                 assert golden.error(s, io[f"block{i}.S"][..., 0]) < 3e-3
-            assert golden.error(s, found.alignment[:, i]) < 1e-6
+            assert golden.error(found.alignment[:, i], s) < EXACT
             x = io[f"block{i}.out_fp64"] if i < 3 else x
         assert torch.equal(modulator(io["w"], io["e"][:, 0]), found.delta)
     assert found.delta.dtype == torch.float32
     assert found.alignment.shape == (3, 4, io["w"].shape[1])
-    assert golden.error(found.alignment.sum(2), torch.ones(3, 4)) < 1e-5
+    assert golden.error(found.alignment.sum(2), torch.ones(3, 4)) < golden.rounding(18)
 
 
 def test_the_keys_are_those_of_published_files() -> None:

@@ -113,10 +113,6 @@ def test_the_log_has_the_means_of_fifty_steps(tmp_path: Path) -> None:
     assert sheets == [(False, tmp_path)] * 3
 
 
-class Cut(Exception):
-    """As if the machine had been switched off."""
-
-
 def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(folder: Path, cut_at: int | None = None, saved_at: int = 0) -> tuple[Numbers, Numbers]:
         folder.mkdir(exist_ok=True)
@@ -126,14 +122,14 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, monkeypat
 
         def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
             if step == cut_at:
-                raise Cut
+                raise KeyboardInterrupt
             noise = torch.from_numpy(rng.standard_normal(3)).float()
             return {"loss": (model.first - noise).square().sum() + (model.second - 1).square().sum()}
 
         return model, loop.fit(0, run_of(folder, 130), model, losses, ema=0.9)
 
     expected, expected_mean = fit(tmp_path / "whole", saved_at=500)
-    with pytest.raises(Cut):
+    with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "cut", cut_at=110, saved_at=70)
     assert len(rows(tmp_path / "cut")) == 2
     # Rows of steps that come after the checkpoint are written again, not twice.
