@@ -13,8 +13,10 @@ from .errors import KernelError
 from .kernels import Kernels
 from .style_table import StyleTable
 
-# Largest difference, as a part of the largest value.
-TOLERANCES = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 2e-2}
+# Largest difference, as a part of the largest value: eps·√n of the longest sum, which is of 9·1100 terms (style_case).
+# All sums are float32; what is stored shorter may be rounded after each of a layer's ten steps, by eps/2 at most.
+TOLERANCES = {torch.float32: torch.finfo(torch.float32).eps * (9 * 1100) ** 0.5}
+TOLERANCES |= {dtype: 5 * torch.finfo(dtype).eps for dtype in (torch.float16, torch.bfloat16)}
 
 
 def self_test(kernels: Kernels, device: torch.device) -> None:

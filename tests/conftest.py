@@ -11,6 +11,14 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist's `-n 2 --dist loadgroup`: the tests of a file stay together, as they share what is costly to
+    make, and so do all that use the one server."""
+    for item in items:
+        with_server = "server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("server" if with_server else str(item.path)))
+
+
 def _named(variable: str, what: str) -> str:
     value = os.environ.get(variable)
     if value:

@@ -135,16 +135,16 @@ OPERATORS, NETWORKS, FLOAT16 = 1e-5, 1e-4, 1e-2
 def error(found: Tensor, reference: Tensor) -> float:
     """‖found − reference‖ / ‖reference‖, 0 where both are the same; the shapes have to agree."""
     assert found.shape == reference.shape
-    reference = reference.double()
-    distance = float((found.double() - reference).norm())
+    found, reference = found.detach().double(), reference.detach().double()
+    distance = float((found - reference).norm())
     return distance and distance / float(reference.norm())
 
 
 def largest_error(found: Tensor, reference: Tensor) -> float:
     """The largest single error, as a part of the largest value of the reference: for what is wrong in few places."""
     assert found.shape == reference.shape
-    reference = reference.double()
-    return float((found.double() - reference).abs().max() / reference.abs().max())
+    found, reference = found.detach().double(), reference.detach().double()
+    return float((found - reference).abs().max() / reference.abs().max())
 
 
 def rounding(terms: int, layers: int = 1, dtype: torch.dtype = torch.float32) -> float:

@@ -38,8 +38,8 @@ def _table(results: dict[str, Any], plot: str) -> str:
         "Written by `python run.py bench`" + (" --quick." if results["quick"] else "."),
         "",
         "*peer* is the same network in its plain published form (ffclip_core/benchmark/peer.py), float32. Cases take "
-        "turns; each figure is the least of its rounds. Weights are random, sizes the published ones. *difference* is the "
-        "largest one between float32 and the peer, as a part of the largest value; PSNR is of pictures in [-1, 1].",
+        "turns; each figure is the least of its rounds. Weights are random, sizes the published ones. *difference* is "
+        "the largest one of float32 to the peer, as a part of the largest value; PSNR is of pictures in [-1, 1].",
         "",
         f"![seconds at 1024 px]({plot})",
         "",

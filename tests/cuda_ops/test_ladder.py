@@ -151,3 +151,22 @@ assert threading.active_count() == before
 assert not torch.cuda.is_initialized()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_each_device_has_its_own_answer(kernels: FakeDriver) -> None:
+    opened: list[torch.device] = []
+
+    def open_driver(device: torch.device) -> FakeDriver:
+        opened.append(device)
+        if device.index == 1:
+            raise KernelError("it is broken")
+        return FakeDriver()
+
+    both = ladder.Ladder("cpu", open_driver, lambda architecture: (b"", "0.0"))
+    good, broken = torch.device("cpu", 0), torch.device("cpu", 1)
+    for _ in range(2):
+        assert both.kernels(good) is not None and both.kernels(broken) is None
+    assert opened == [good, broken], "it is decided once for each"
+    assert "it is broken" in both.status(broken) and "it is broken" not in both.status(good)
+    both.retire(good, KernelError("a launch failed"))
+    assert both.kernels(good) is None and "it is broken" in both.status(broken)

@@ -197,3 +197,24 @@ def test_styles_that_are_nothing_give_no_nan(scale: float) -> None:
         assert product.abs().max() <= 1e6 * scale
         (gradient,) = torch.autograd.grad(style.sum(), w, retain_graph=True)
         assert gradient.isfinite().all()
+
+
+def test_the_filter_is_kept_for_each_device_and_number_format() -> None:
+    for device, dtype in itertools.product(("cpu", "meta", "cpu"), (torch.float64, torch.float32, torch.bfloat16)):
+        x, bias = torch.ones(1, 2, 5, 5, device=device, dtype=dtype), torch.zeros(2, device=device, dtype=dtype)
+        result = fir_epilogue(x, bias)
+        assert (result.device.type, result.dtype) == (device, dtype)
+        if device == "cpu":
+            # In the middle the filter, whose sum is 4, sees nothing but ones.
+            expected = torch.full((1, 2, 2, 2), 4 * 2**0.5, dtype=torch.float64)
+            assert golden.error(result[:, :, 1:3, 1:3], expected) < 4 * torch.finfo(dtype).eps
+
+
+def test_styles_of_zeros_divide_by_no_zero() -> None:
+    affine, bias, weight, *rest = convolutions()[0]
+    table = StyleTable.build([(affine, torch.zeros_like(bias), weight, *rest)])  # pyright: ignore
+    w = torch.zeros(2, 1, 8)
+    w[1] = 1
+    ((style, demodulation),) = styles(w, table)
+    assert demodulation is not None and style.isfinite().all() and demodulation.isfinite().all()
+    assert not style[0].any() and style[1].all(), "the other picture of the batch has its own"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import torch
 from ffclip.ffclip_core import EMBEDDED, Editor, FamilyError, InputError
 from ffclip.ffclip_core.editing import layer_gates
+from ffclip.ffclip_core.generator import GROUP
 from ffclip.ffclip_core.modulation import Modulator
 from ffclip.ffclip_core.pictures import prepare
 from PIL import Image
@@ -148,3 +150,24 @@ def test_the_bars_of_a_letterbox_do_not_push_the_encoder_off(editor: Editor, sam
         (editor.synthesize(editor.invert(images, "letterbox")) - whole).norm() for images in (narrow, white)
     )
     assert by_borders < 0.7 * by_white
+
+
+@torch.inference_mode()
+def test_pictures_of_later_groups_have_seeds_of_their_own(editor: Editor, samples: torch.Tensor) -> None:
+    """Picture i of a batch of any length is what one picture with the seed + i is."""
+    noisy = Editor(copy.deepcopy(editor.generator), editor.encoder, editor.modulator, editor.text_encoder)
+    for name, strength in noisy.generator.named_parameters():
+        if name.endswith("noise.weight"):
+            strength.fill_(0.1)  # The embedded one's are zero.
+    w, count = noisy.invert(samples[:1]), 2 * GROUP + 1
+    batches = {
+        "edit": noisy.edit(w.expand(count, -1, -1), ["Beard"], noise="random", seed=5),
+        "stream": torch.cat(list(noisy.stream(w, ["Beard"] * count, noise="random", seed=5))),
+        "draw": noisy.synthesize(w.expand(count, -1, -1), noise="random", seed=5),
+    }
+    for way, pictures in batches.items():
+        strength = 0 if way == "draw" else 1
+        for i in (0, 1, GROUP, count - 1):
+            alone = noisy.edit(w, ["Beard"], strength=strength, noise="random", seed=5 + i)
+            assert golden.error(pictures[i : i + 1], alone) < golden.NETWORKS, (way, i)
+        assert golden.error(pictures[:1], pictures[GROUP : GROUP + 1]) > 100 * golden.NETWORKS

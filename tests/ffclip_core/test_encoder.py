@@ -8,7 +8,8 @@ import golden
 import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import InputError, load_encoder
+from ffclip.ffclip_core import InputError, load_encoder, packed_convolution
+from ffclip.ffclip_core.benchmark import peer
 from ffclip.ffclip_core.encoder import Encoder
 from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
 
@@ -69,3 +70,24 @@ def test_nan_and_infinity_are_refused_with_their_place() -> None:
         x[1, 2, 3, 4] = value
         with pytest.raises(InputError, match=rf"hold the value {value} \(picture 1, channel 2, row 3, column 4"):
             encoder(x)
+
+
+@pytest.mark.parametrize("has", [True, False])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_codes_with_packed_weights_and_without(
+    has: bool, order: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """oneDNN's kernels for x86 with AVX take packed weights; every other processor draws from the plain ones."""
+    if has and not has_kernels(torch.float32):
+        pytest.skip("this processor has no AVX, or PyTorch no oneDNN: weights stay plain")
+    if not has:
+        monkeypatch.setattr(packed_convolution, "has_kernels", lambda dtype: False)
+    encoder = golden.fill(Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e").requires_grad_(False)
+    encoder = encoder.to(memory_format=order)  # pyright: ignore[reportCallIssue]
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        found = [encoder(x) for _ in range(3)]
+        packed = {module.weight.is_mkldnn for module in encoder.modules() if isinstance(module, PackedConv2d)}
+        expected = peer.encode(encoder.requires_grad_(), x)  # Weights that require gradients are never packed.
+    assert packed == {has}
+    assert max(golden.largest_error(each, expected) for each in found) < golden.rounding(9 * 64, layers=12)

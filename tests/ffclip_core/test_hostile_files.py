@@ -49,7 +49,7 @@ for load in (load_generator, load_encoder, load_modulator, load_text_encoder):
 for name, content in files:
     path.write_bytes(content)
     before = memory.now()
-    start = time.perf_counter()
+    start = time.process_time()  # Other programs' share of the processor is not the file's fault.
     # All of them read a file alike: one is enough for those whose size is what takes long.
     for load in (load_generator, load_encoder, load_modulator, load_text_encoder)[: 1 if len(content) > 200_000 else 4]:
         watching = True
@@ -64,7 +64,7 @@ for name, content in files:
             print("ESCAPED", name, type(error), str(error)[:200])
         finally:
             watching = False
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     grown = memory.peak() - before
     if took > 60: print("SLOW", name, took)
     if grown > 300_000_000: print("MEMORY", name, grown)
@@ -112,14 +112,14 @@ def fuzzing(share: float) -> settings:
 
 def check(path: Path) -> None:
     """Every loader gives a model or says in a sentence what is wrong, soon, and without much memory."""
-    before, start = memory.now(), time.perf_counter()
+    before, start = memory.now(), time.process_time()
     for load in LOADERS:
         try:
             load(path)
         except CheckpointError as error:
             message = str(error)
             assert message.isprintable() and message.endswith(".") and len(message) < 600, message
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert memory.peak() - before < 300_000_000
 
 
