@@ -74,8 +74,8 @@ def test_the_plain_encoder_is_the_encoder() -> None:
 def test_memory_is_measured_where_it_can_be() -> None:
     size = 64 << 20
     found = measure.peak_memory(lambda: torch.ones(size // 4), torch.device("cpu"))
-    # Linux counts pages per processor and adds them up late: some hundred kB are not in the sum yet.
-    assert found is None or size - (1 << 20) <= found < size + (16 << 20)
+    # Linux counts pages per processor and adds them up late: the more processors, the less exact is the sum.
+    assert found is None or 0.9 * size < found < 1.3 * size
 
 
 def test_cases_take_turns() -> None:
