@@ -87,10 +87,8 @@ def _parts(file: Flat) -> list[Part]:
             refused.append(str(error))
     others = foreign.describe(file)
     if not parts:
-        if others and not refused:
-            raise CheckpointError(f"holds {others}")
-        if refused:
-            raise CheckpointError(refused[0])
+        if others or refused:
+            raise CheckpointError(f"holds {others}" if others else refused[0])
         raise CheckpointError(f"holds no model that FFCLIP knows ({_few(file)})")
     notes = [f"the file {refusal}" for refusal in refused] + ([f"{_ALSO}{others}"] if others else [])
     # A generator beside an encoder or modulation blocks is of their kind of file.

@@ -32,8 +32,8 @@ def read(file: Flat) -> list[Part]:
     tensors = {key: value for key, value in network.tensors.items() if _LAYERS.fullmatch(key)}
     if "latlayer1.weight" not in tensors:
         raise CheckpointError(
-            "is an encoder without a pyramid of features (as ReStyle's ProgressiveBackboneEncoder), which FFCLIP lacks: "
-            "it takes e4e's and pSp's"
+            "is an encoder without a pyramid of features, as ReStyle's ProgressiveBackboneEncoder: FFCLIP takes e4e's "
+            "and pSp's"
         )
     colours = dimension(tensors, "input_layer.0.weight", 1)
     if colours != 3:
@@ -51,7 +51,7 @@ def read(file: Flat) -> list[Part]:
     else:
         layers = heads
     if not 0 < layers <= heads:
-        raise CheckpointError(f"is damaged: its generator has {layers} layers, but its encoder codes for {heads} only")
+        raise CheckpointError(f"holds a generator of {layers} layers, but an encoder for {heads} only: they are of different sizes")
     # Some encoders have more heads than their generator has layers.
     spare = tuple(f"styles.{i}." for i in range(layers, heads))
     tensors = {key: value for key, value in tensors.items() if not (spare and key.startswith(spare))}
@@ -76,7 +76,7 @@ def read(file: Flat) -> list[Part]:
 
 
 def _with_counters(tensors: dict[str, Stored]) -> dict[str, Stored]:
-    """With the counters of normalisations, which only training reads, as whole numbers, whether they are there or not."""
+    """With the counters of normalisations, which only training reads, whether they are there or not."""
     counters = {
         f"{key.removesuffix('running_mean')}{_COUNTER}": Stored((), torch.int64, _no_count)
         for key in tensors

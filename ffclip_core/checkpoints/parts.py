@@ -62,7 +62,7 @@ class Part:
         expected = network.state_dict()
         problem = _mismatch(expected, self.tensors)
         if problem:
-            raise CheckpointError(f"is damaged: {problem}; get the file again")
+            raise CheckpointError(f"is incomplete, or another network than FFCLIP's {words(self.kind)}: {problem}")
         # Room for all first: what is read comes and goes behind it and leaves no holes in memory.
         loaded = {key: _room(tensor) for key, tensor in expected.items()}
         for key, room in loaded.items():

@@ -28,5 +28,5 @@ def count(tensors: dict[str, Stored], pattern: str, start: int = 0) -> int:
 def dimension(tensors: dict[str, Stored], key: str, axis: int) -> int:
     """The length of a tensor along an axis. Raises CheckpointError if it is not there."""
     if key not in tensors or not -len(tensors[key].shape) <= axis < len(tensors[key].shape):
-        raise CheckpointError(f"is damaged: it lacks the tensor '{key}'; get the file again")
+        raise CheckpointError(f"is incomplete, or another network than FFCLIP knows: it lacks the tensor '{key}'")
     return tensors[key].shape[axis]
