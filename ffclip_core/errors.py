@@ -1,10 +1,17 @@
 """What a user can get wrong. Every message is one sentence with the offending value and the way out."""
 
+import sys
+
 
 def sendable(text: object) -> str:
-    """The text as any log and any page can take it: halves of letters (a name that is no UTF-8, half an emoji) and
-    control characters as escapes. Writing one of the former to a log ends the thread that ComfyUI runs graphs in."""
-    return "".join(letter if letter in "\n\t" else _escaped(letter) for letter in str(text))
+    """The text as any page and the log of this process can take it: halves of letters (a name that is no UTF-8, half an
+    emoji), control characters, and letters that the log's encoding lacks, as escapes.
+
+    Writing one of these to a strict log ends the thread in which ComfyUI runs graphs.
+    """
+    plain = "".join(letter if letter in "\n\t" else _escaped(letter) for letter in str(text))
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    return plain if encoding.lower() == "utf-8" else plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _escaped(letter: str) -> str:

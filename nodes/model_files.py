@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,13 +14,17 @@ import folder_paths
 
 from ..ffclip_core import EMBEDDED
 from ..ffclip_core.checkpoints import read_parts
+from ..ffclip_core.checkpoints.shards import find_shards
 from ..ffclip_core.errors import CheckpointError, sendable
 
 EMBEDDED_CHOICE = "avatars (embedded)"
 PARTS = ("encoder", "text_encoder", "modulator", "generator")
-# In the order they are searched. Those other than ffclip belong to other packs: used where they exist.
+# In the order they are searched.
 FOLDERS = ("ffclip", "e4e", "stylegan")
 MODEL_EXTENSIONS = {".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt", ".pkl"}
+INDEX = ".index.json"
+"""How the index of a model in several files ends; it stands for all of them."""
+_SHARD = re.compile(r"(.+)-(\d{5})-of-\d{5}(\.[A-Za-z]+)", re.DOTALL)
 
 Stamp = tuple[int, int]
 _MOST_REMEMBERED = 4096
@@ -24,21 +32,17 @@ _held: dict[tuple[Path, Stamp], dict[str, str] | str] = {}
 
 
 def register_model_folders() -> None:
-    """Tell ComfyUI of models/ffclip (and models/stylegan, models/e4e if the user has them).
+    """Tell ComfyUI of models/ffclip, models/e4e and models/stylegan.
 
     Paths that extra_model_paths.yaml or another pack has registered stay, and stay first. An entry may have an empty
     set of extensions, which ComfyUI takes as "every file": it stays empty, files() picks the models.
     """
     registered = folder_paths.folder_names_and_paths
     for name in FOLDERS:
-        default = Path(folder_paths.models_dir) / name
-        if name != "ffclip" and name not in registered and not default.is_dir():
-            continue
-        paths, extensions = registered.get(name, ([], set()))
-        if str(default) not in paths:
-            paths = [*paths, str(default)]
-        new = name not in registered
-        registered[name] = (paths, set(extensions) | MODEL_EXTENSIONS if extensions or new else set())
+        default = str(Path(folder_paths.models_dir) / name)
+        paths, extensions = registered.get(name, ([], {*MODEL_EXTENSIONS, ".json"}))
+        paths = [*paths] if default in paths else [*paths, default]
+        registered[name] = (paths, {*extensions, *MODEL_EXTENSIONS, ".json"} if extensions else set())
 
 
 def files() -> dict[str, Path]:
@@ -51,8 +55,9 @@ def files() -> dict[str, Path]:
     for folder in FOLDERS:
         if folder not in folder_paths.folder_names_and_paths:
             continue
-        for name in folder_paths.get_filename_list(folder):
-            if Path(name).suffix.lower() not in MODEL_EXTENSIONS:
+        names = set(folder_paths.get_filename_list(folder))
+        for name in sorted(names):
+            if not _is_offered(name, names):
                 continue
             for place in folder_paths.get_folder_paths(folder):
                 path = Path(place, name)
@@ -80,8 +85,10 @@ def held(path: Path) -> dict[str, str] | str:
 
     Raises OSError where there is no such file any more.
     """
-    status = path.stat()
-    key = (path, (status.st_mtime_ns, status.st_size))
+    state = _stamp(path)
+    if state is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path.name)
+    key = (path, state)
     if key not in _held:
         try:
             told: dict[str, str] | str = {kind: sendable(part.describe()) for kind, part in read_parts(path).items()}
@@ -114,6 +121,15 @@ def stamp(part: str, choice: object) -> Stamp | None:
         return None
 
 
+def _is_offered(name: str, names: set[str]) -> bool:
+    """By its ending. Of a model in several files, the index alone, or else the first."""
+    shard = _SHARD.fullmatch(name)
+    if shard:
+        beside = {f"{shard[1]}{shard[3]}{INDEX}", f"{shard[1]}{INDEX}"}
+        return int(shard[2]) == 1 and beside.isdisjoint(names)
+    return name.lower().endswith(INDEX) or Path(name.lower()).suffix in MODEL_EXTENSIONS
+
+
 def _find(choice: object, what: str, otherwise: str) -> Path:
     listed = files()
     name = str(choice)
@@ -137,14 +153,19 @@ def _parts(path: Path) -> dict[str, str]:
 
 
 def _stamp(path: Path) -> Stamp | None:
-    """None for what is no plain file: to open a named pipe would wait without end."""
+    """Of a model in several files, of all of them. None for what is no plain file: to open a named pipe would wait
+    without end."""
     try:
         if not path.is_file():
             return None
-        status = path.stat()
+        found = [path.stat()]
+        if path.name.endswith(INDEX) or _SHARD.fullmatch(path.name):
+            with contextlib.suppress(CheckpointError):
+                shards = find_shards(path)
+                found += [shard.stat() for shard in (shards[0] if shards else [])]
     except (OSError, ValueError):
         return None
-    return status.st_mtime_ns, status.st_size
+    return max(status.st_mtime_ns for status in found), sum(status.st_size for status in found)
 
 
 def _one_line(name: str) -> str:

@@ -51,7 +51,9 @@ def read(file: Flat) -> list[Part]:
     else:
         layers = heads
     if not 0 < layers <= heads:
-        raise CheckpointError(f"holds a generator of {layers} layers, but an encoder for {heads} only: they are of different sizes")
+        raise CheckpointError(
+            f"holds a generator of {layers} layers, but an encoder for {heads} only: they are of different sizes"
+        )
     # Some encoders have more heads than their generator has layers.
     spare = tuple(f"styles.{i}." for i in range(layers, heads))
     tensors = {key: value for key, value in tensors.items() if not (spare and key.startswith(spare))}

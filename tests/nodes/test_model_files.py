@@ -170,14 +170,60 @@ def test_a_users_extra_model_path_is_kept_and_searched_first(
     assert model_files.find("modulator", "same.safetensors") == extra
 
 
-def test_folders_of_other_packs_are_not_made_up(models) -> None:  # noqa: ANN001
+def test_our_folders_are_known_before_they_are_there(models) -> None:  # noqa: ANN001
+    """A page says where a missing file belongs only if ComfyUI knows the folder."""
     from ffclip.nodes import model_files
 
-    _, folder_paths = models
+    folder, folder_paths = models
     model_files.register_model_folders()
-    assert "ffclip" in folder_paths.folder_names_and_paths
-    assert "stylegan" not in folder_paths.folder_names_and_paths
+    for name in ("ffclip", "e4e", "stylegan"):
+        assert folder_paths.get_folder_paths(name) == [str(folder / name)]
+    assert [*folder.iterdir()] == [], "nothing is made on the disk"
     assert model_files.choices("generator") == [EMBEDDED]
+
+
+def test_other_packs_entries_of_any_form_are_kept(models) -> None:  # noqa: ANN001
+    from ffclip.nodes import model_files
+
+    folder, folder_paths = models
+    folder_paths.folder_names_and_paths["stylegan"] = ((str(folder / "theirs"),), [".gan"])  # tuples, lists
+    model_files.register_model_folders()
+    paths, extensions = folder_paths.folder_names_and_paths["stylegan"]
+    assert paths[0] == str(folder / "theirs") and ".gan" in extensions
+
+
+def test_of_a_model_in_several_files_the_index_is_offered(models, layouts_of_ours: dict) -> None:  # noqa: ANN001
+    import json
+
+    from ffclip.ffclip_core import EMBEDDED as FOLDER
+    from ffclip.nodes import model_files
+    from safetensors.torch import load_file, save_file
+
+    folder, _ = models
+    place = folder / "ffclip"
+    place.mkdir()
+    import layouts
+    from ffclip.ffclip_core import load_generator
+
+    state = {
+        key: value.contiguous()
+        for key, value in layouts.g_ema(load_generator(FOLDER / "generator.safetensors")).items()
+    }
+    names = sorted(state)
+    parts = {"g-00001-of-00002.safetensors": names[::2], "g-00002-of-00002.safetensors": names[1::2]}
+    for name, keys in parts.items():
+        save_file({key: state[key].clone() for key in keys}, place / name)
+    model_files.register_model_folders()
+    assert model_files.choices("generator")[1:] == ["g-00001-of-00002.safetensors"]
+    index = {"weight_map": {key: name for name, keys in parts.items() for key in keys}}
+    put(place / "g.safetensors.index.json", json.dumps(index).encode())
+    put(place / "settings.json", b"{}")
+    _.filename_list_cache.clear()
+    assert model_files.choices("generator")[1:] == ["g.safetensors.index.json"]
+    before = model_files.stamp("generator", "g.safetensors.index.json")
+    shard = place / "g-00002-of-00002.safetensors"
+    save_file({key: value + 1 for key, value in load_file(shard).items()}, shard)
+    assert model_files.stamp("generator", "g.safetensors.index.json") != before
 
 
 def test_a_missing_file_is_named_with_the_folders_to_put_it_in(models, run) -> None:  # noqa: ANN001
