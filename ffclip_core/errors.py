@@ -2,6 +2,8 @@
 
 import sys
 
+_LONGEST, _BEGINNING = 1500, 1000
+
 
 def sendable(text: object) -> str:
     """The text as any page and the log of this process can take it: halves of letters (a name that is no UTF-8, half an
@@ -21,10 +23,12 @@ def _escaped(letter: str) -> str:
 
 
 class FFCLIPError(Exception):
-    """Base of all errors that FFCLIP raises on purpose. Its message is sendable."""
+    """Base of all errors that FFCLIP raises on purpose. Its message can be sent, and is one line of bounded length,
+    whatever it quotes."""
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(sendable(message))
+        text = sendable(message).replace("\n", "\\n")
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:_BEGINNING]} … {text[_BEGINNING - _LONGEST :]}")
 
 
 class CheckpointError(FFCLIPError):

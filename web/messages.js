@@ -1,17 +1,21 @@
-// Shows on a node what it says of its last run, which ComfyUI's own progress text forgets when the job ends.
+// Shows on a node what it says of its last run, or why that failed: ComfyUI's own progress text goes when the job ends,
+// and newer pages keep an error's sentence behind a button.
 import { app } from "/scripts/app.js";
+import { api } from "/scripts/api.js";
 
-const NAME = "told";
+const WIDGET = "told";
+const PROPERTY = "ffclip_told"; // So that it is there again when the graph is opened again.
+let failed = null;
 
 function widgetOf(node) {
-    const found = node.widgets?.find((widget) => widget.name === NAME);
+    const found = node.widgets?.find((widget) => widget.name === WIDGET);
     if (found) return found;
     const element = document.createElement("div");
     element.className = "ffclip-told";
     element.style.cssText =
         "overflow-y: auto; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
         "white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; color: var(--descrip-text, #999);";
-    const widget = node.addDOMWidget(NAME, "ffclip-told", element, {
+    const widget = node.addDOMWidget(WIDGET, "ffclip-told", element, {
         serialize: false,
         hideOnZoom: false,
         getMinHeight: () => 60,
@@ -20,31 +24,44 @@ function widgetOf(node) {
     return widget;
 }
 
-function show(node, output) {
-    const lines = output?.ffclip;
-    if (!Array.isArray(lines) || (!lines.length && !node.widgets?.some((widget) => widget.name === NAME))) return;
-    const widget = widgetOf(node);
-    widget.element.textContent = lines.join("\n"); // Text, whatever a file says of itself.
+function show(node, lines) {
+    if (!node || !Array.isArray(lines)) return;
+    node.properties[PROPERTY] = lines;
+    if (!lines.length && !node.widgets?.some((widget) => widget.name === WIDGET)) return;
+    widgetOf(node).element.textContent = lines.join("\n"); // Text, whatever a file says of itself.
     const least = node.computeSize();
     node.setSize([Math.max(node.size[0], least[0]), Math.max(node.size[1], least[1])]);
     app.graph?.setDirtyCanvas(true, true);
 }
 
+const nodeOf = (id) => app.graph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
+
 app.registerExtension({
     name: "FFCLIP.Messages",
+    setup() {
+        api.addEventListener("execution_start", () => {
+            show(failed, []);
+            failed = null;
+        });
+        api.addEventListener("execution_error", ({ detail }) => {
+            if (!detail?.exception_type?.startsWith("FFCLIP.")) return;
+            failed = nodeOf(detail.node_id);
+            show(failed, [detail.exception_message.split("\n")[0]]);
+        });
+    },
     nodeCreated(node) {
         if (!node.comfyClass?.startsWith("FFCLIP")) return;
         const before = node.onExecuted;
         node.onExecuted = function (output) {
             before?.apply(this, arguments);
-            show(this, output);
+            show(this, output?.ffclip);
         };
+    },
+    loadedGraphNode(node) {
+        if (node.properties?.[PROPERTY]?.length) show(node, node.properties[PROPERTY]);
     },
     // A run that is opened again from the history.
     onNodeOutputsUpdated(outputs) {
-        for (const [id, output] of Object.entries(outputs ?? {})) {
-            const node = app.graph?.getNodeById(Number(id));
-            if (node) show(node, output);
-        }
+        for (const [id, output] of Object.entries(outputs ?? {})) show(nodeOf(id), output?.ffclip);
     },
 });

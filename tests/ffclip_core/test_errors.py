@@ -36,3 +36,9 @@ def test_a_log_of_another_encoding_gets_escapes(monkeypatch: pytest.MonkeyPatch)
     assert sendable("ü 日 😀") == "ü \\u65e5 \\U0001f600"
     monkeypatch.setattr(sys, "stderr", None)
     assert sendable("日") == "日"
+
+
+def test_an_error_is_one_line_of_bounded_length() -> None:
+    text = str(InputError(f"There is no mode '{'a' * 20_000}\n': choose another."))
+    assert len(text) < 1600 and "\n" not in text
+    assert text.startswith("There is no mode 'aaa") and text.endswith("': choose another.")

@@ -432,3 +432,36 @@ def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
     )  # fmt: skip
     (image,) = run("FFCLIPSynthesize", generator=parts[2], latent=edited, noise="const", seed=0, output_size="full")
     assert image.shape == (1, 256, 256, 3) and len(alignment) == 1 and latent.num_layers == 14
+
+
+@pytest.mark.parametrize("default", [torch.float16, torch.bfloat16, torch.float64])
+def test_another_packs_default_number_format_changes_nothing(
+    run: Callable,
+    chain,  # noqa: ANN001
+    sample: torch.Tensor,
+    default: torch.dtype,
+) -> None:
+    def picture() -> torch.Tensor:
+        encoder, text_encoder, modulator, generator = run(
+            "FFCLIPLoadModels",
+            encoder=EMBEDDED, text_encoder=EMBEDDED, modulator=EMBEDDED, generator=EMBEDDED, precision="float32",
+        )  # fmt: skip
+        latent = run("FFCLIPInvertImage", encoder=encoder, image=sample, fit="crop")[0]
+        embedding = run("FFCLIPEncodePrompt", text_encoder=text_encoder, text="Purple hair")[0]
+        edited = run(
+            "FFCLIPSemanticModulate",
+            modulator=modulator, latent=latent, embedding=embedding,
+            strength=1.0, coarse=1.0, medium=1.0, fine=1.0, batching="pair",
+        )[0]  # fmt: skip
+        return run("FFCLIPSynthesize", generator=generator, latent=edited, noise="random", seed=3, output_size="full")[
+            0
+        ]
+
+    expected = picture()
+    torch.set_default_dtype(default)
+    try:
+        found = picture()
+        assert torch.get_default_dtype() == default
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.dtype == torch.float32 and torch.equal(found, expected)

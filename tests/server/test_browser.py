@@ -208,7 +208,7 @@ def test_the_drop_down_lists_tell_what_each_file_is(
     shown = entries.all_inner_texts()
     assert "avatars (embedded): encoder of 64×64 px, 10 layers (avatars)" in shown
     assert "other-family.safetensors: encoder of 64×64 px, 12 layers (others)" in shown
-    assert any(text.startswith("page.safetensors is a web page") for text in shown)
+    assert not any(text.startswith("page.safetensors") for text in shown), "it holds no encoder"
     assert any(text.startswith("markup-encoder.safetensors: encoder") and "img src=" in text for text in shown)
     assert page.evaluate("() => window.ran") is None
     # What is chosen, queued and saved is the file's name alone.
@@ -222,13 +222,83 @@ def test_the_drop_down_lists_tell_what_each_file_is(
     )
 
 
-def test_what_files_say_of_themselves_is_no_markup_in_the_loader_either(open_template: Callable[[str], Page]) -> None:
+TOLD = """type => {
+    const node = window.app.graph.nodes.find(node => node.type === type);
+    return node.widgets.find(widget => widget.name === 'told')?.element.textContent ?? null;
+}"""
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_what_a_node_says_stays_on_it(
+    open_template: Callable[[str], Page], screenshots: Path, request: pytest.FixtureRequest, canvas: str
+) -> None:
+    """After the run, after one that had nothing to do, and where the run is opened again from the history."""
+    page = open_template("edit-by-text")
+    before = page.evaluate("() => JSON.stringify(window.app.graph.serialize().nodes.map(node => node.widgets_values))")
+    precision = dict(zip(CANVASES, ("float32", "float16", "bfloat16"), strict=True))[canvas]  # Each loads anew.
+    page.evaluate(
+        """precision => {
+        for (const node of window.app.graph.nodes) {
+            const named = name => node.widgets?.find(widget => widget.name === name);
+            if (node.type === 'FFCLIPEncodePrompt') named('text').value = `${precision}: purple hair and `.repeat(40);
+            if (node.type !== 'FFCLIPLoadModels') continue;
+            for (const widget of node.widgets)
+                widget.value = widget.name === 'precision' ? precision : `markup-${widget.name}.safetensors`;
+        }
+    }""",
+        precision,
+    )
+    for _ in range(2):
+        assert run_to_the_end(page) == {"kind": "execution_success", "message": ""}
+        page.wait_for_timeout(500)
+        loader, prompt = page.evaluate(TOLD, "FFCLIPLoadModels"), page.evaluate(TOLD, "FFCLIPEncodePrompt")
+        assert "markup-generator.safetensors: generator, 64 px, 10 layers (<img" in loader
+        assert "StyleGAN2's operators: plain PyTorch" in loader
+        assert prompt.startswith(f"The end was cut off, only 77 tokens are read: {precision}: purple hair and")
+    page.get_by_text("The end was cut off").filter(visible=True).first.wait_for()
+    page.screenshot(path=screenshots / f"messages, {canvas}.png")
+    assert page.evaluate("() => window.ran") is None, "what a file says of itself is no markup"
+
+    # A message is no value of the graph.
+    after = page.evaluate("() => window.app.graph.serialize().nodes.map(node => node.widgets_values?.length ?? 0)")
+    assert after == [len(values or []) for values in json.loads(before)]
+
+    # As the page's history opens a run again: the workflow, then what its nodes gave.
+    server: run.Server = request.getfixturevalue("server" if canvas == CANVASES[0] else "newer_server")
+    *_, last = server.get_json("/history").values()
+    page.evaluate(
+        """async ([graph, outputs]) => {
+        await window.app.loadGraphData(graph);
+        window.app.nodeOutputs = outputs;
+    }""",
+        [last["prompt"][3]["extra_pnginfo"]["workflow"], last["outputs"]],
+    )
+    page.wait_for_timeout(500)
+    assert page.evaluate(TOLD, "FFCLIPLoadModels") == loader
+    assert page.evaluate(TOLD, "FFCLIPEncodePrompt") == prompt
+
+
+@pytest.mark.parametrize("canvas", CANVASES[:2])
+def test_an_error_is_shown_with_its_sentence_first(
+    open_template: Callable[[str], Page], screenshots: Path, canvas: str
+) -> None:
     page = open_template("edit-by-text")
     page.evaluate("""() => {
-        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPLoadModels');
-        for (const widget of node.widgets)
-            if (widget.name !== 'precision') widget.value = `markup-${widget.name}.safetensors`;
+        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPEncodePrompt');
+        node.widgets.find(widget => widget.name === 'text').value = ' ';
     }""")
-    assert run_to_the_end(page) == {"kind": "execution_success", "message": ""}
-    page.get_by_text("markup-generator.safetensors: generator, 64 px, 10 layers (‹img").first.wait_for()
-    assert page.evaluate("() => window.ran") is None
+    finished = run_to_the_end(page)
+    assert finished["kind"] == "execution_error"
+    assert finished["message"].startswith("The prompt is empty")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=screenshots / f"error, {canvas}.png")
+    sentence = "The prompt is empty: write what the picture should show, such as 'Purple hair'."
+    assert page.evaluate(TOLD, "FFCLIPEncodePrompt") == sentence
+    assert "custom_nodes" not in page.evaluate("() => document.body.innerText")
+    page.keyboard.press("Escape")
+    page.evaluate("""() => {
+        const node = window.app.graph.nodes.find(node => node.type === 'FFCLIPEncodePrompt');
+        node.widgets.find(widget => widget.name === 'text').value = 'bald';
+    }""")
+    assert run_to_the_end(page)["kind"] == "execution_success"
+    assert page.evaluate(TOLD, "FFCLIPEncodePrompt") == ""
