@@ -12,6 +12,7 @@ from ..ffclip_core.checkpoints.convert import DTYPES, convert, targets
 from ..ffclip_core.errors import CheckpointError, InputError, sendable
 from . import model_files
 from .messages import told
+from .schema import supported
 from .wires import CATEGORY
 
 NOTHING = "(no file found)"
@@ -21,10 +22,12 @@ class ConvertCheckpoint(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         files = [*model_files.files()] or [NOTHING]
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPConvertCheckpoint",
             display_name="Convert FFCLIP Checkpoint",
             category=CATEGORY,
+            search_aliases=["safetensors", "e4e", "StyleGAN2", "pkl", "pt", "checkpoint", "CLIP"],
             description="Writes each part of a published file (e4e, FFCLIP, StyleGAN2, CLIP) as a .safetensors file "
             "into models/ffclip: smaller, quicker to load, and nothing in it can run code.",
             is_output_node=True,

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import comfy.model_management
 import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
+from ..ffclip_core.text_encoder import TextEncoder
 from .chunking import run_in_chunks
 from .messages import told
-from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire
-
-if TYPE_CHECKING:
-    from ..ffclip_core.text_encoder import TextEncoder
+from .schema import supported
+from .values import shown
+from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire, check_part
 
 
 class EncodePrompt(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPEncodePrompt",
             display_name="Encode Prompt",
             category=CATEGORY,
+            search_aliases=["prompt", "text", "CLIP", "text guided edit", "StyleCLIP", "FFCLIP"],
             description="Turns each line of text into an embedding that Semantic Modulate edits by.",
             inputs=[
                 TextEncoderWire.Input("text_encoder", tooltip="From Load FFCLIP Models."),
@@ -45,6 +46,9 @@ class EncodePrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, text_encoder: ModelPart[TextEncoder], text: str | None) -> io.NodeOutput:
+        check_part(text_encoder, TextEncoder, "text_encoder")
+        if text is not None and not isinstance(text, str):
+            raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
         network = text_encoder.network
         prompts = tuple(line.strip() for line in (text or "").splitlines() if line.strip())
         if not prompts:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..ffclip_core.pictures import check_mask, prepare
+from ..ffclip_core.encoder import Encoder
+from ..ffclip_core.pictures import FITS, check_mask, check_pictures, prepare
 from .chunking import run_in_chunks
-from .wires import CATEGORY, EncoderWire, Latent, LatentWire, ModelPart
-
-if TYPE_CHECKING:
-    from ..ffclip_core.encoder import Encoder
+from .schema import supported
+from .values import option
+from .wires import CATEGORY, EncoderWire, Latent, LatentWire, ModelPart, check_part
 
 
 class InvertImage(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPInvertImage",
-            display_name="Invert Image",
+            display_name="Invert Image (FFCLIP)",  # Core has an Invert Image, which gives a negative.
             category=CATEGORY,
+            search_aliases=["e4e", "inversion", "GAN inversion", "encode image", "latent", "portrait", "face edit"],
             description="Finds the latent code from which the generator draws this picture again. "
             "The encoder knows one kind of picture; the embedded one knows portrait avatars.",
             inputs=[
@@ -30,7 +30,7 @@ class InvertImage(io.ComfyNode):
                 io.Image.Input("image", tooltip="One picture or a batch of them."),
                 io.Combo.Input(
                     "fit",
-                    options=["crop", "letterbox"],
+                    options=list(FITS),
                     default="crop",
                     tooltip="For a picture of another shape than the encoder takes. crop cuts the sides off and keeps "
                     "the middle; letterbox keeps all of it, between bars that carry the colours of its borders on. "
@@ -53,12 +53,15 @@ class InvertImage(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, encoder: ModelPart[Encoder], image: torch.Tensor, fit: str, mask: torch.Tensor | None = None
+        cls, encoder: ModelPart[Encoder], image: torch.Tensor, fit: str | None, mask: torch.Tensor | None = None
     ) -> io.NodeOutput:
+        check_part(encoder, Encoder, "encoder")
+        image = check_pictures(image)
+        fit = option(fit, FITS, "crop", "The fit")
         network = encoder.network
         height, width = network.input_size
         home = comfy.model_management.intermediate_device()
-        if mask is not None and len(image):
+        if mask is not None:
             mask = check_mask(mask, len(image))
 
         def invert(piece: slice) -> tuple[torch.Tensor]:

@@ -9,10 +9,12 @@ from comfy_api.latest import io
 from ..cuda_ops import status
 from ..ffclip_core.checkpoints import build, read_parts
 from ..ffclip_core.editing import check_family
-from ..ffclip_core.errors import CheckpointError, InputError
+from ..ffclip_core.errors import CheckpointError
 from ..ffclip_core.precision import has_bfloat16
 from . import model_files
 from .messages import told
+from .schema import supported
+from .values import option
 from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
 
 PRECISIONS = ["float32", "float16", "bfloat16"]
@@ -25,10 +27,12 @@ class LoadModels(io.ComfyNode):
             options = model_files.choices(part)
             return io.Combo.Input(part, options=options, default=model_files.EMBEDDED_CHOICE, tooltip=tooltip)
 
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPLoadModels",
             display_name="Load FFCLIP Models",
             category=CATEGORY,
+            search_aliases=["e4e", "CLIP", "StyleGAN2", "GAN", "checkpoint", "portrait", "avatar", "face edit"],
             description="Loads the four parts of an FFCLIP model family. The default is the embedded avatar family, "
             "which needs no download. Files go into models/ffclip (models/e4e and models/stylegan are looked into as "
             "well); each list offers those that hold such a part. The parts must be of one family.",
@@ -46,10 +50,12 @@ class LoadModels(io.ComfyNode):
                     "generator",
                     "The StyleGAN2 generator, which draws the picture. An e4e file holds one, too.",
                 ),
-                io.Combo.Input(
+                supported(
+                    io.Combo.Input,
                     "precision",
                     options=PRECISIONS,
                     default="float32",
+                    advanced=True,
                     tooltip="float16 is for GPUs: the generator computes faster, with half the memory, at a small loss "
                     "of exactness. bfloat16 is for newer processors and GPUs: encoder and generator are two to three "
                     "times as fast on a CPU that has it, and less exact. Where a device lacks a precision, float32 "
@@ -57,7 +63,7 @@ class LoadModels(io.ComfyNode):
                 ),
             ],
             outputs=[
-                EncoderWire.Output(display_name="encoder", tooltip="For Invert Image."),
+                EncoderWire.Output(display_name="encoder", tooltip="For Invert Image (FFCLIP)."),
                 TextEncoderWire.Output(display_name="text_encoder", tooltip="For Encode Prompt."),
                 ModulatorWire.Output(display_name="modulator", tooltip="For Semantic Modulate."),
                 GeneratorWire.Output(display_name="generator", tooltip="For StyleGAN Synthesize."),
@@ -103,9 +109,7 @@ class LoadModels(io.ComfyNode):
         generator: str | None,
         precision: str | None,
     ) -> io.NodeOutput:
-        precision = precision or PRECISIONS[0]
-        if precision not in PRECISIONS:
-            raise InputError(f"The precision is one of {', '.join(PRECISIONS)}, not '{precision}'.")
+        precision = option(precision, PRECISIONS, PRECISIONS[0], "The precision")
         chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
         paths = {part: model_files.find(part, choice) for part, choice in chosen.items()}
         files = {path: read_parts(path) for path in set(paths.values())}

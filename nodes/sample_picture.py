@@ -12,30 +12,40 @@ from PIL import Image
 
 from ..ffclip_core import EMBEDDED
 from ..ffclip_core.errors import InputError
+from .schema import supported
+from .values import shown
 from .wires import CATEGORY
+
+SAMPLES = EMBEDDED / "samples"
 
 
 class SamplePicture(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         names = list(_samples())
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPSamplePicture",
             display_name="Sample Picture",
             category=CATEGORY,
+            search_aliases=["avatar", "portrait", "example image", "test image", "FFCLIP"],
             description="Gives one of the avatar pictures that come with the pack. "
             "Connect Load Image instead to edit a picture of your own.",
             inputs=[
                 io.Combo.Input("name", options=names, default=names[0] if names else "", tooltip="Which sample."),
             ],
-            outputs=[io.Image.Output(display_name="image", tooltip="The sample picture, for Invert Image.")],
+            outputs=[io.Image.Output(display_name="image", tooltip="The sample picture, for Invert Image (FFCLIP).")],
         )
 
     @classmethod
-    def execute(cls, name: str) -> io.NodeOutput:
+    def execute(cls, name: str | None) -> io.NodeOutput:
         samples = _samples()
-        if name not in samples:
-            raise InputError(f"There is no sample picture {name!r}: choose one of {', '.join(samples)}.")
+        if not samples:
+            raise InputError(f"There are no sample pictures in {SAMPLES}: install the pack anew.")
+        if name is None:
+            name = next(iter(samples))
+        if not isinstance(name, str) or name not in samples:
+            raise InputError(f"There is no sample picture {shown(name)}: choose one of {', '.join(samples)}.")
         with Image.open(samples[name]) as picture:
             pixels = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
         image = torch.from_numpy(pixels)[None]  # [1, H, W, 3]
@@ -43,4 +53,4 @@ class SamplePicture(io.ComfyNode):
 
 
 def _samples() -> dict[str, Path]:
-    return {path.stem: path for path in sorted((EMBEDDED / "samples").glob("*.png"))}
+    return {path.stem: path for path in sorted(SAMPLES.glob("*.png"))}

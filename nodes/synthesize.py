@@ -9,13 +9,15 @@ import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.editing import check_family
-from ..ffclip_core.errors import InputError
 from ..ffclip_core.generator import Generator
 from ..ffclip_core.kept_features import KeptFeatures
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
-from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart
+from .schema import FIXED, supported
+from .values import option, whole_number
+from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart, check_latent, check_part
 
+NOISES = ("const", "random", "none")
 REDUCTION = {"full": 1, "half": 2, "quarter": 4}
 # Leaves room above for the seeds of a batch's later pictures: seed + 1, seed + 2, …
 LARGEST_SEED = 2**63 - 1
@@ -27,29 +29,35 @@ _KEPT: WeakKeyDictionary[Generator, dict[str | None, KeptFeatures]] = WeakKeyDic
 class Synthesize(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        return supported(
+            io.Schema,
             node_id="FFCLIPSynthesize",
             display_name="StyleGAN Synthesize",
             category=CATEGORY,
+            search_aliases=["StyleGAN2", "GAN", "generator", "decode latent", "FFCLIP", "avatar", "portrait"],
             description="Draws the picture of a latent code with the StyleGAN2 generator.",
             inputs=[
                 GeneratorWire.Input("generator", tooltip="From Load FFCLIP Models."),
                 LatentWire.Input(
-                    "latent", tooltip="From Semantic Modulate, or from Invert Image for the plain inversion."
+                    "latent", tooltip="From Semantic Modulate, or from Invert Image (FFCLIP) for the plain inversion."
                 ),
-                io.Combo.Input(
+                supported(
+                    io.Combo.Input,
                     "noise",
-                    options=["const", "random", "none"],
+                    options=list(NOISES),
                     default="const",
+                    advanced=True,
                     tooltip="StyleGAN2's noise draws the smallest details. const is the noise stored with the model: "
                     "before and after differ by the edit alone. random depends on the seed. none is the smoothest.",
                 ),
-                io.Int.Input(
+                supported(
+                    io.Int.Input,
                     "seed",
                     default=0,
                     min=0,
                     max=LARGEST_SEED,
-                    control_after_generate=True,
+                    control_after_generate=FIXED,
+                    advanced=True,
                     tooltip="For random noise: the same seed gives the same picture. Has no effect otherwise.",
                 ),
                 io.Combo.Input(
@@ -65,14 +73,22 @@ class Synthesize(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, generator: ModelPart[Generator], latent: Latent, noise: str, seed: int, output_size: str
+        cls,
+        generator: ModelPart[Generator],
+        latent: Latent,
+        noise: str | None,
+        seed: int | None,
+        output_size: str | None,
     ) -> io.NodeOutput:
-        if output_size not in REDUCTION:
-            raise InputError(f"The output size is {', '.join(REDUCTION)}, not '{output_size}'.")
+        check_part(generator, Generator, "generator")
+        check_latent(latent)
+        noise = option(noise, NOISES, "const", "The noise")
+        first_seed = whole_number(seed, 0, "The seed")
+        reduction = REDUCTION[option(output_size, REDUCTION, "full", "The output size")]
         network = generator.network
         # The latent stands here for the encoder that made it: it has the same shape and family.
         check_family(encoder=latent, generator=network)
-        resolution = network.size // REDUCTION[output_size]
+        resolution = network.size // reduction
         home = comfy.model_management.intermediate_device()
 
         kept = _kept_features(network, cls.hidden.unique_id if cls.hidden else None) if len(latent.w) == 1 else None
@@ -80,7 +96,7 @@ class Synthesize(io.ComfyNode):
         def synthesize(piece: slice) -> tuple[torch.Tensor]:
             w = latent.w[piece].to(generator.load_device)
             # The generator gives the batch's i-th picture the noise of seed + i, so chunks change no noise.
-            x = network(w, noise=noise, seed=seed + piece.start, resolution=resolution, kept=kept)
+            x = network(w, noise=noise, seed=first_seed + piece.start, resolution=resolution, kept=kept)
             return (to_images(x, latent.proportions).to(home),)
 
         (images,) = run_in_chunks(generator, len(latent.w), resolution**2, synthesize)

@@ -15,7 +15,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..ffclip_core.errors import InputError
 from ..ffclip_core.generator import Generator
+from .values import shown
 
 CATEGORY = "FFCLIP"
 
@@ -100,3 +102,30 @@ class Embedding:
     @property
     def embed_dim(self) -> int:
         return self.e.shape[1]
+
+
+def check_part(value: object, kind: type[torch.nn.Module], name: str) -> None:
+    """Raise InputError unless an input of this name carries a ModelPart with such a network."""
+    if not isinstance(value, ModelPart) or not isinstance(value.network, kind):
+        found = f"a network {type(value.network).__name__}" if isinstance(value, ModelPart) else _named(value)
+        raise InputError(f"The input {name} takes the {name} of Load FFCLIP Models, not {found}: connect that.")
+
+
+def check_latent(value: object) -> None:
+    """Raise InputError for what is no Latent, such as the latents of diffusion models."""
+    if not isinstance(value, Latent):
+        raise InputError(
+            "The input latent takes what Invert Image (FFCLIP) or Semantic Modulate gives, not "
+            f"{_named(value)}: connect one of these."
+        )
+
+
+def check_embedding(value: object) -> None:
+    """Raise InputError for what is no Embedding."""
+    if not isinstance(value, Embedding):
+        raise InputError(f"The input embedding takes what Encode Prompt gives, not {_named(value)}: connect that.")
+
+
+def _named(value: object) -> str:
+    simple = value is None or isinstance(value, (str, int, float))
+    return shown(value) if simple else f"a value of the type {type(value).__name__}"

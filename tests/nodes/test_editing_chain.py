@@ -236,7 +236,7 @@ def test_a_wide_picture_is_cropped_or_letterboxed_but_never_squashed(chain, part
 def test_an_empty_batch_is_refused(chain) -> None:  # noqa: ANN001
     from ffclip.ffclip_core.errors import InputError
 
-    with pytest.raises(InputError, match="batch is empty"):
+    with pytest.raises(InputError, match="batch holds 0 pictures"):
         chain.invert(torch.zeros(0, 64, 64, 3))
 
 
@@ -339,7 +339,7 @@ def test_a_generator_in_float16_draws_the_same_picture() -> None:
     ("node", "inputs", "says"),
     [
         ("load", {"precision": "float8"}, "precision is one of float32, float16, bfloat16, not 'float8'"),
-        ("synthesize", {"output_size": "third"}, "output size is full, half, quarter, not 'third'"),
+        ("synthesize", {"output_size": "third"}, "output size is one of full, half, quarter, not 'third'"),
         ("modulate", {"strength": float("nan")}, "strength is a number such as 1.0, not nan"),
     ],
 )

@@ -11,7 +11,7 @@ INPUTS = {
     "FFCLIPInvertImage": ["encoder", "image", "fit", "mask"],
     "FFCLIPEncodePrompt": ["text_encoder", "text"],
     "FFCLIPSemanticModulate": [
-        "modulator", "latent", "embedding", "strength", "coarse", "medium", "fine", "batching",
+        "modulator", "latent", "embedding", "strength", "coarse", "medium", "fine", "batching", "strengths",
     ],
     "FFCLIPSynthesize": ["generator", "latent", "noise", "seed", "output_size"],
     "FFCLIPSamplePicture": ["name"],
@@ -28,7 +28,7 @@ OUTPUTS = {
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
-    "FFCLIPInvertImage": "Invert Image",
+    "FFCLIPInvertImage": "Invert Image (FFCLIP)",
     "FFCLIPEncodePrompt": "Encode Prompt",
     "FFCLIPSemanticModulate": "Semantic Modulate",
     "FFCLIPSynthesize": "StyleGAN Synthesize",
