@@ -1,0 +1,104 @@
+"""FFCLIP's wires have colours of their own, which a palette of the user's goes before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+import pytest
+from ffclip import run
+from PIL import Image, ImageColor
+from playwright.sync_api import Page, sync_playwright
+
+TYPES = [f"FFCLIP_{name}" for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING")]
+COLOURS = """(types) => {
+    const of = (colour) => Object.fromEntries(types.map((type) => [type, colour(type)]));
+    return {
+        wires: of((type) => window.app.canvas.constructor.link_type_colors[type]),
+        slots: of((type) => window.app.canvas.default_connection_color_byType[type]),
+        "Nodes 2.0": of((type) => getComputedStyle(document.body).getPropertyValue(`--color-datatype-${type}`).trim()),
+    };
+}"""
+LOADER = "() => window.app.graph?.nodes.find((node) => node.type === 'FFCLIPLoadModels')"
+# Where the outputs of the loader are on the page.
+PLACES = (
+    f"() => {{ const node = ({LOADER})();"
+    + """
+    return node.outputs.map((output, i) =>
+        [output.type, ...window.app.canvasPosToClientPos([...node.getConnectionPos(false, i)])]);
+}"""
+)
+
+
+@pytest.fixture
+def open_page(server: run.Server, browser_program: str) -> Iterator[Callable[[], Page]]:
+    """The page with a workflow in it, once it is there."""
+    server.post("/settings", {"Comfy.TutorialCompleted": True, "Comfy.Workflow.Persist": False, "Comfy.Locale": "en"})
+    with sync_playwright() as playwright:
+        # Root, as in a container, may start Chromium only without its sandbox.
+        browser = playwright.chromium.launch(executable_path=browser_program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.set_default_timeout(120_000)
+
+        def open_it() -> Page:
+            page.goto(f"{server.address}/?template=edit-by-text&source={run.PACK}")
+            page.wait_for_function(f"() => window.app?.vueAppReady && ({LOADER})() !== undefined")
+            return page
+
+        yield open_it
+        browser.close()
+
+
+@pytest.fixture
+def palette(server: run.Server) -> Iterator[None]:
+    """A palette of the user's that gives one of our wires a colour, and a core wire another."""
+    slots = {"FFCLIP_LATENT": "#123456", "IMAGE": "#654321"}
+    own = {"id": "own", "name": "Own", "colors": {"node_slot": slots, "litegraph_base": {}, "comfy_base": {}}}
+    server.post("/settings", {"Comfy.CustomColorPalettes": {"own": own}, "Comfy.ColorPalette": "own"})
+    yield
+    server.post("/settings", {"Comfy.CustomColorPalettes": {}, "Comfy.ColorPalette": "dark"})
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    linear = [
+        (c / 255) / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in ImageColor.getrgb(colour)[:3]
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_wire_has_a_colour_that_is_told_from_the_others(open_page: Callable[[], Page]) -> None:
+    page = open_page()
+    found = page.evaluate(COLOURS, TYPES)
+    assert found["wires"] == found["slots"] == found["Nodes 2.0"]
+    colours = found["wires"].values()
+    for colour in colours:
+        on_dark = (luminance(colour) + 0.05) / (luminance("#353535") + 0.05)
+        on_light = (luminance("#f5f5f5") + 0.05) / (luminance(colour) + 0.05)
+        assert on_dark > 3 and on_light > 2
+    for one, other in combinations(map(ImageColor.getrgb, colours), 2):
+        assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) > 80**2
+
+    # As they are drawn.
+    page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    page.wait_for_timeout(1000)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    for kind, x, y in page.evaluate(PLACES):
+        near = {picture.getpixel((round(x) + dx, round(y) + dy)) for dx in range(-3, 4) for dy in range(-3, 4)}
+        assert ImageColor.getrgb(found["slots"][kind]) in near
+
+
+def test_a_palette_of_the_user_s_goes_before(palette: None, open_page: Callable[[], Page]) -> None:
+    page = open_page()
+    page.wait_for_function("() => window.app.canvas.constructor.link_type_colors.IMAGE === '#654321'")
+    found = page.evaluate(COLOURS, TYPES)
+    assert {kind: colours["FFCLIP_LATENT"] for kind, colours in found.items()} == dict.fromkeys(found, "#123456")
+    assert found["wires"]["FFCLIP_ENCODER"] == found["Nodes 2.0"]["FFCLIP_ENCODER"] != ""
+    # With another palette ours are there again.
+    page.evaluate("() => window.app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    page.wait_for_function("() => window.app.canvas.constructor.link_type_colors.IMAGE !== '#654321'")
+    page.wait_for_timeout(200)
+    after = page.evaluate(COLOURS, TYPES)
+    assert "#123456" not in after["wires"].values() and "" not in after["wires"].values()
+    assert after["wires"] == after["slots"] == after["Nodes 2.0"]
