@@ -31,7 +31,7 @@ def run_in_chunks(
     part is brought to its device, after each the progress bar moves (which is where an interrupt is raised). When
     memory runs out the chunk is halved and tried again.
 
-    Raises InputError for an empty batch and FFCLIPError when not even one item fits.
+    Raises InputError for an empty batch and FFCLIPError when not even one item fits, or not all results.
     """
     if count == 0:
         raise InputError("The batch is empty (0 pictures): connect a node that gives at least one picture.")
@@ -48,7 +48,7 @@ def run_in_chunks(
                 [part.patcher], memory_required=(stop - done) * area * BYTES_PER_AREA, force_full_load=True
             )
             made = forward(slice(done, stop))
-            results = results or tuple(tensor.new_empty(count, *tensor.shape[1:]) for tensor in made)
+            results = results or _room_for(made, count)
             for result, tensor in zip(results, made, strict=True):
                 result[done:stop] = tensor
         except RuntimeError as error:
@@ -67,6 +67,20 @@ def run_in_chunks(
         # Outside of the except block, where the failed pass's tensors are no longer held by the exception.
         comfy.model_management.soft_empty_cache()
     return results
+
+
+def _room_for(made: tuple[torch.Tensor, ...], count: int) -> tuple[torch.Tensor, ...]:
+    """Empty tensors for the whole batch, by those of a piece."""
+    try:
+        return tuple(tensor.new_empty(count, *tensor.shape[1:]) for tensor in made)
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        size = sum(tensor[0].numel() * tensor.element_size() for tensor in made) * count / 2**30
+        raise FFCLIPError(
+            f"All {count} results together take {size:.1f} GiB of the memory of {made[0].device}, which has less left: "
+            "give fewer pictures at once."
+        ) from error
 
 
 def _chunk(device: torch.device, area: int) -> int:

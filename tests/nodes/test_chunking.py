@@ -132,6 +132,17 @@ def test_when_not_even_one_picture_fits_the_user_is_told(part) -> None:  # noqa:
         run_in_chunks(part, 4, 64**2, forward)
 
 
+def test_more_results_than_there_is_memory_are_named(part) -> None:  # noqa: ANN001
+    from ffclip.ffclip_core.errors import FFCLIPError
+    from ffclip.nodes.chunking import run_in_chunks
+
+    def forward(piece: slice) -> tuple[torch.Tensor]:  # 256 TiB, beyond what a process can ever address
+        return (torch.zeros(1, 1).expand(piece.stop - piece.start, 2**42),)
+
+    with pytest.raises(FFCLIPError, match="All 16 results together take 262144.0 GiB of the memory of cpu.*fewer"):
+        run_in_chunks(part, 16, 64**2, forward)
+
+
 def test_an_interrupt_stops_between_two_chunks(part, comfyui) -> None:  # noqa: ANN001
     import comfy.model_management
     import comfy.utils

@@ -12,46 +12,6 @@ import torch
 EMBEDDED = "avatars (embedded)"
 
 
-@pytest.fixture(scope="module")
-def parts(nodes: dict) -> SimpleNamespace:
-    with torch.inference_mode():
-        loaded = nodes["FFCLIPLoadModels"].execute(EMBEDDED, EMBEDDED, EMBEDDED, EMBEDDED, "float32").result
-    return SimpleNamespace(encoder=loaded[0], text_encoder=loaded[1], modulator=loaded[2], generator=loaded[3])
-
-
-@pytest.fixture(scope="module")
-def sample(nodes: dict) -> torch.Tensor:
-    node = nodes["FFCLIPSamplePicture"]
-    return node.execute(node.GET_SCHEMA().inputs[0].options[0]).result[0]
-
-
-@pytest.fixture
-def chain(run: Callable, parts: SimpleNamespace):  # noqa: ANN201
-    """Shorthands for the nodes with their defaults: invert, encode, modulate, synthesize."""
-
-    def invert(image: torch.Tensor, fit: str = "crop"):  # noqa: ANN202
-        return run("FFCLIPInvertImage", encoder=parts.encoder, image=image, fit=fit)[0]
-
-    def encode(text: str):  # noqa: ANN202
-        return run("FFCLIPEncodePrompt", text_encoder=parts.text_encoder, text=text)[0]
-
-    def modulate(latent, embedding, strength: float = 1.0, gates=(1.0, 1.0, 1.0), batching: str = "pair"):  # noqa: ANN001, ANN202
-        coarse, medium, fine = gates
-        return run(
-            "FFCLIPSemanticModulate",
-            modulator=parts.modulator, latent=latent, embedding=embedding, strength=strength,
-            coarse=coarse, medium=medium, fine=fine, batching=batching,
-        )  # fmt: skip
-
-    def synthesize(latent, noise: str = "const", seed: int = 0, output_size: str = "full") -> torch.Tensor:  # noqa: ANN001
-        return run(
-            "FFCLIPSynthesize",
-            generator=parts.generator, latent=latent, noise=noise, seed=seed, output_size=output_size,
-        )[0]  # fmt: skip
-
-    return SimpleNamespace(invert=invert, encode=encode, modulate=modulate, synthesize=synthesize)
-
-
 def repeated(sample: torch.Tensor, count: int) -> torch.Tensor:
     """count different pictures: the sample, ever darker."""
     return torch.cat([sample * (1 - 0.1 * i) for i in range(count)])

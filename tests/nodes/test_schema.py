@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,4 +85,93 @@ def test_the_embedded_models_are_the_first_choice(nodes: dict) -> None:
 
 def test_the_seed_can_change_after_each_run(nodes: dict) -> None:
     seed = next(each for each in nodes["FFCLIPSynthesize"].GET_SCHEMA().inputs if each.id == "seed")
-    assert seed.control_after_generate is True
+    assert seed.control_after_generate
+
+
+def test_this_comfyui_gets_nothing_that_it_does_not_know(nodes: dict) -> None:
+    from comfy_api.latest import io
+    from ffclip.nodes.schema import supported
+
+    with pytest.raises(TypeError):
+        io.Float.Input("strength", advanced=True)  # pyright: ignore[reportCallIssue]
+    assert supported(io.Float.Input, "strength", default=1.0, advanced=True).default == 1.0
+    with pytest.raises(TypeError):  # A mistake is none that only time will mend.
+        supported(io.Float.Input, "strength", defualt=1.0)
+
+
+class ControlAfterGenerate(str, Enum):
+    fixed = "fixed"
+    randomize = "randomize"
+
+
+@pytest.fixture
+def newer(nodes: dict, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The schemas as a newer ComfyUI gets them, whose classes take what later releases added."""
+    from comfy_api.latest import io
+    from ffclip.nodes import synthesize
+
+    @dataclass
+    class Schema(io.Schema):
+        search_aliases: list[str] = field(default_factory=list)
+
+    monkeypatch.setattr(io, "Schema", Schema)
+    for kind in (io.Float, io.Int, io.Combo):
+
+        class Input(kind.Input):
+            def __init__(self, *arguments: Any, advanced: bool | None = None, **settings: Any) -> None:
+                super().__init__(*arguments, **settings)
+                self.advanced = advanced
+
+        monkeypatch.setattr(kind, "Input", Input)
+    monkeypatch.setattr(synthesize, "FIXED", ControlAfterGenerate.fixed)
+    return {node_id: node.define_schema() for node_id, node in nodes.items()}
+
+
+def test_a_newer_comfyui_finds_every_node_by_what_people_call_it(newer: dict[str, Any]) -> None:
+    aliases = {node_id: schema.search_aliases for node_id, schema in newer.items()}
+    assert all(len(words) >= 3 and max(Counter(words).values()) == 1 for words in aliases.values())
+    everything = {word for words in aliases.values() for word in words}
+    wanted = "e4e inversion latent portrait avatar StyleCLIP StyleGAN2 GAN CLIP prompt".split()
+    assert {*wanted, "face edit", "text guided edit"} <= everything
+    assert "inversion" in aliases["FFCLIPInvertImage"] and "text guided edit" in aliases["FFCLIPSemanticModulate"]
+
+
+def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> None:
+    folded = {
+        (node_id, each.id) for node_id, schema in newer.items() for each in schema.inputs if vars(each).get("advanced")
+    }
+    assert folded == {
+        *(("FFCLIPSemanticModulate", name) for name in ("coarse", "medium", "fine", "batching")),
+        *(("FFCLIPSynthesize", name) for name in ("noise", "seed")),
+        ("FFCLIPLoadModels", "precision"),
+    }
+
+
+def test_a_newer_comfyui_keeps_the_seed(newer: dict[str, Any]) -> None:
+    seed = next(each for each in newer["FFCLIPSynthesize"].inputs if each.id == "seed")
+    assert seed.as_dict()["control_after_generate"] == "fixed"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_whether_a_comfyui_can_keep_a_seed_is_found_out(
+    nodes: dict, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    import importlib
+
+    from comfy_api.latest import io
+    from ffclip.nodes import schema
+
+    with monkeypatch.context() as patch:
+        if known:
+            patch.setattr(io, "ControlAfterGenerate", ControlAfterGenerate, raising=False)
+        else:
+            patch.delattr(io, "ControlAfterGenerate", raising=False)
+        assert importlib.reload(schema).FIXED == ("fixed" if known else True)
+    importlib.reload(schema)
+
+
+def test_no_name_is_that_of_a_core_node(nodes: dict) -> None:
+    import nodes as core
+
+    assert "Invert Image" in core.NODE_DISPLAY_NAME_MAPPINGS.values()
+    assert set(DISPLAY_NAMES.values()).isdisjoint(core.NODE_DISPLAY_NAME_MAPPINGS.values())

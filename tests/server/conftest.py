@@ -20,8 +20,8 @@ from PIL import Image
 
 Graph = dict[str, Any]
 
-# Stands in custom_nodes: no core node gives an empty batch.
-EMPTY_BATCH = """
+# Stands in custom_nodes: no core node gives an empty batch, or many numbers at once.
+TEST_NODES = """
 import torch
 
 class EmptyBatch:
@@ -34,7 +34,17 @@ class EmptyBatch:
     def make(self):
         return (torch.zeros(0, 64, 64, 3),)
 
-NODE_CLASS_MAPPINGS = {"TestEmptyBatch": EmptyBatch}
+class Sweep:
+    RETURN_TYPES, FUNCTION, CATEGORY = ("FLOATS", "FLOAT"), "make", "testing"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"first": ("FLOAT", {}), "last": ("FLOAT", {}), "count": ("INT", {})}}
+
+    def make(self, first, last, count):
+        return ((numbers := torch.linspace(first, last, count).tolist()), numbers)
+
+NODE_CLASS_MAPPINGS = {"TestEmptyBatch": EmptyBatch, "TestSweep": Sweep}
 """
 
 MARKUP = '<img src="/" onerror="window.ran = true">'
@@ -59,9 +69,9 @@ def furnished(base: Path) -> Path:
         network = read_parts(EMBEDDED / f"{kind}.safetensors")[kind].build()
         network.family = MARKUP
         save_part(models / f"markup-{kind}.safetensors", network)
-    pack = base / "custom_nodes" / "empty_batch"
+    pack = base / "custom_nodes" / "test_nodes"
     pack.mkdir(parents=True)
-    (pack / "__init__.py").write_text(EMPTY_BATCH)
+    (pack / "__init__.py").write_text(TEST_NODES)
     return base
 
 
