@@ -161,7 +161,7 @@ def _amount(strength: Any, edits: int, pictures: int) -> float | torch.Tensor:
     if strength is None:
         return 1.0
     try:
-        given = len(strength) if edits == 1 and not isinstance(strength, (str, bytes)) else edits
+        given = len(strength) if edits == 1 else edits
     except TypeError:  # A number, also as an array without a length.
         given = edits
     return strengths(strength, max(given, 1), pictures if edits > 1 else None)
