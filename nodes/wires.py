@@ -16,6 +16,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
+from ..ffclip_core.finite import require_finite
 from ..ffclip_core.generator import Generator
 from .values import shown
 
@@ -112,18 +113,20 @@ def check_part(value: object, kind: type[torch.nn.Module], name: str) -> None:
 
 
 def check_latent(value: object) -> None:
-    """Raise InputError for what is no Latent, such as the latents of diffusion models."""
+    """Raise InputError for what is no Latent, such as the latents of diffusion models, and for NaN and infinity."""
     if not isinstance(value, Latent):
         raise InputError(
             "The input latent takes what Invert Image (FFCLIP) or Semantic Modulate gives, not "
             f"{_named(value)}: connect one of these."
         )
+    require_finite(value.w, "The codes", "picture", "layer", "channel")
 
 
 def check_embedding(value: object) -> None:
-    """Raise InputError for what is no Embedding."""
+    """Raise InputError for what is no Embedding, and for NaN and infinity."""
     if not isinstance(value, Embedding):
         raise InputError(f"The input embedding takes what Encode Prompt gives, not {_named(value)}: connect that.")
+    require_finite(value.e, "The text embeddings", "prompt", "channel")
 
 
 def _named(value: object) -> str:
