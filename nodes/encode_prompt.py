@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import comfy.model_management
 import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
-from ..ffclip_core.text_encoder import TextEncoder
 from .chunking import run_in_chunks
 from .messages import told
 from .schema import supported
 from .values import shown
 from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire, check_part
+
+if TYPE_CHECKING:
+    from ..ffclip_core.text_encoder import TextEncoder
 
 
 class EncodePrompt(io.ComfyNode):
@@ -46,6 +49,8 @@ class EncodePrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, text_encoder: ModelPart[TextEncoder], text: str | None) -> io.NodeOutput:
+        from ..ffclip_core.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+
         check_part(text_encoder, TextEncoder, "text_encoder")
         if text is not None and not isinstance(text, str):
             raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")

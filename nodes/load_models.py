@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import comfy.model_management
 import torch
 from comfy_api.latest import io
@@ -113,7 +115,7 @@ class LoadModels(io.ComfyNode):
         chosen = {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
         paths = {part: model_files.find(part, choice) for part, choice in chosen.items()}
         files = {path: read_parts(path) for path in set(paths.values())}
-        networks = {part: build(path, files[path], part) for part, path in paths.items()}
+        networks: dict[str, Any] = {part: build(path, files[path], part) for part, path in paths.items()}
         check_family(**networks)
 
         found = [

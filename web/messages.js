@@ -13,7 +13,7 @@ function widgetOf(node) {
     const element = document.createElement("div");
     element.className = "ffclip-told";
     element.style.cssText =
-        "overflow-y: auto; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
+        "overflow-y: auto; max-height: 120px; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
         "white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; color: var(--descrip-text, #999);";
     const widget = node.addDOMWidget(WIDGET, "ffclip-told", element, {
         serialize: false,

@@ -54,10 +54,10 @@ def networks() -> dict[str, Any]:
     }
 
 
-def tensors_of(kind: str, network: nn.Module) -> State:
+def tensors_of(kind: str, network: Any) -> State:
     """As other programs name them: a generator with its filters, nothing of our own."""
     if kind == "generator":
-        return {**layouts.g_ema(network), "latent_avg": network.latent_avg}  # pyright: ignore[reportReturnType]
+        return {**layouts.g_ema(network), "latent_avg": network.latent_avg}
     return OrderedDict(network.state_dict())
 
 
