@@ -179,7 +179,9 @@ def test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
                 failed.append(name)
         if failed:
             print(f"FAILED so far: {', '.join(failed)}", flush=True)
-        tests = subprocess.run([python, "-m", "pytest", *pytest_arguments], cwd=ROOT, env=variables)
+        # Two at a time, each on a core of its own; arguments that follow win (-n 0 runs all in one process).
+        command = [python, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *pytest_arguments]
+        tests = subprocess.run(command, cwd=ROOT, env={"OMP_NUM_THREADS": "1"} | variables)
         _unlink(Path(folder) / PACK)
     return tests.returncode or len(failed)
 
