@@ -56,7 +56,7 @@ def graph(files: None, server: run.Server, workflow: Callable, only: Callable, t
 
 def test_the_lists_offer_each_file_for_what_it_holds(files: None, server: run.Server) -> None:
     inputs = server.get_json("/object_info/FFCLIPLoadModels")["FFCLIPLoadModels"]["input"]["required"]
-    told = server.get_json("/ffclip/files")
+    told = server.get_json("/ffclip/model-files")
     for part, file, holds in (
         ("encoder", E4E, "encoder of 256×256 px, 18 layers"),
         ("generator", E4E, "generator, 1024 px, 18 layers"),
