@@ -13,19 +13,35 @@ from .state_dict import count, dimension
 from .stored import Stored
 
 NAME = "CLIP"
-_OTHERS = {
-    768: "the text encoder of CLIP ViT-L/14 (Stable Diffusion's)",
-    1024: "the text encoder of OpenCLIP ViT-H/14 (Stable Diffusion 2's)",
-    1280: "the text encoder of OpenCLIP ViT-bigG/14 (SDXL's second)",
+_WIDTHS = {
+    768: "ViT-L/14 (Stable Diffusion's) or another of its size",
+    1024: "OpenCLIP ViT-H/14 (Stable Diffusion 2's) or another of its size",
+    1280: "OpenCLIP ViT-bigG/14 (SDXL's second) or another of its size",
 }
+"""Of other text towers."""
+_IMAGE_TOWERS = {
+    (1024, 14): "ViT-L/14 (Stable Diffusion's)",
+    (1280, 14): "OpenCLIP ViT-H/14 (Stable Diffusion 2's)",
+    (1664, 14): "OpenCLIP ViT-bigG/14 (SDXL's second)",
+    (768, 16): "ViT-B/16",
+}
+"""By their widths and patches in px."""
+_TRUNKS = {
+    r"stages\.\d+\.blocks\.\d+\.conv_dw\.": "ConvNeXt",
+    r".*\.token_mixer\.|patch_embed\.backbone\.": "MobileCLIP",
+    r"blocks\.0\.attn\.(q_proj|q_bias)": "EVA or alike",
+}
+"""Image towers of timm, by what only they have."""
 _MARKS = ("token_embedding.weight", "positional_embedding", "ln_final.weight")
 _TRANSFORMERS_MARKS = ("text_model.embeddings.token_embedding.weight", "text_model.final_layer_norm.weight")
 _NAMES = re.compile(
     r"positional_embedding|token_embedding\.weight|text_projection|ln_final\.(weight|bias)|transformer\.resblocks\..+"
 )
 # ViT-B/32: what its text tower and the image tower beside it measure. Others have a text tower of the same width.
+# Networks that are smaller in both than any that is published are somebody's own.
+_SMALLEST_WIDTH, _SMALLEST_VOCABULARY = 384, 30_000
 _WIDTH, _EMBEDDING, _TOKENS, _VOCABULARY, _LAYERS = 512, 512, 77, 49408, 12
-_PATCH, _IMAGE_WIDTH, _POSITIONS = (3, 32, 32), 768, 50
+_PATCH, _IMAGE_WIDTH, _POSITIONS = 32, 768, 50
 
 
 def read(file: Flat) -> list[Part]:
@@ -37,10 +53,10 @@ def read(file: Flat) -> list[Part]:
     if network is None:
         return []
     width = dimension(tensors, "token_embedding.weight", 1)
-    if width in _OTHERS:
-        raise CheckpointError(f"is {_OTHERS[width]}: FFCLIP needs that of ViT-B/32, whose codes are 512 wide")
+    own = width < _SMALLEST_WIDTH and dimension(tensors, "token_embedding.weight", 0) < _SMALLEST_VOCABULARY
     around = file.below(network.prefix.removesuffix("text."))
-    other = _other_image_tower(around, width) or (_other_text_tower(around, tensors) if width == _WIDTH else None)
+    other = _other_kind(around, tensors) or _other_image_tower(around, own)
+    other = other or (None if own else _other_text_tower(tensors))
     if other:
         raise CheckpointError(
             f"is the text encoder of another CLIP ({other}): FFCLIP needs that of ViT-B/32, which its blocks were "
@@ -60,19 +76,31 @@ def read(file: Flat) -> list[Part]:
     return [Part("text_encoder", NAME, architecture, tensors, notes=network.notes)]
 
 
-def _other_text_tower(around: dict[str, Stored], tensors: dict[str, Stored]) -> str | None:
-    """Which CLIP a text tower as wide as ViT-B/32's belongs to, if not to that, as far as it tells."""
-    tokens, vocabulary = tensors["positional_embedding"].shape[0], tensors["token_embedding.weight"].shape[0]
-    layers = count(tensors, "transformer.resblocks.{}.ln_1.weight")
-    projection = tensors.get("text_projection")
+def _other_kind(around: dict[str, Stored], tensors: dict[str, Stored]) -> str | None:
+    """Which kin of CLIP a file holds, by what CLIP itself does not have."""
     if any(key.startswith("text_decoder.") for key in around) or "cls_emb" in tensors:
         return "CoCa"
-    if "logit_bias" in around:
+    if "logit_bias" in around or "text_model.head.weight" in around:
         return "SigLIP"
+    if any(key.startswith(("mit.", "prompts_generator.")) for key in around):
+        return "X-CLIP, for films"
+    return None
+
+
+def _other_text_tower(tensors: dict[str, Stored]) -> str | None:
+    """Which CLIP a text tower belongs to, if not to ViT-B/32, as far as it tells."""
+    vocabulary, width = tensors["token_embedding.weight"].shape
+    tokens = tensors["positional_embedding"].shape[0] if "positional_embedding" in tensors else _TOKENS
+    layers = count(tensors, "transformer.resblocks.{}.ln_1.weight")
+    projection = tensors.get("text_projection")
     if tokens != _TOKENS or "positional_embedding_res" in tensors:
-        return f"of {tokens} tokens, as LongCLIP"
-    if vocabulary != _VOCABULARY:
+        return f"of {tokens} tokens{', as LongCLIP' if tokens == 248 else ' instead of 77'}"
+    if vocabulary > _VOCABULARY:
         return f"of {vocabulary:,} words, as those of many languages"
+    if width != _WIDTH:
+        return _WIDTHS.get(width, f"with a text tower {width} wide, where ViT-B/32's is {_WIDTH}")
+    if vocabulary != _VOCABULARY:
+        return f"of {vocabulary:,} words instead of {_VOCABULARY:,}"
     if layers != _LAYERS:
         return f"of {layers} layers"
     if projection is not None and projection.shape[-1:] != (_EMBEDDING,):
@@ -80,23 +108,30 @@ def _other_text_tower(around: dict[str, Stored], tensors: dict[str, Stored]) -> 
     return None
 
 
-def _other_image_tower(around: dict[str, Stored], width: int) -> str | None:
+def _other_image_tower(around: dict[str, Stored], own: bool) -> str | None:
     """Which CLIP an image tower belongs to, if not to ViT-B/32."""
-    if any(key.startswith(("visual.trunk.", "image_encoder.")) for key in around):
-        return "with an image tower of timm: ConvNeXt, MobileCLIP or the like"
+    if any(key.startswith("visual.trunk.") for key in around):
+        names = [key.removeprefix("visual.trunk.") for key in around if key.startswith("visual.trunk.")]
+        kinds = [kind for pattern, kind in _TRUNKS.items() if any(re.match(pattern, name) for name in names)]
+        return kinds[0] if kinds else "with an image tower of timm"
+    if any(key.startswith("image_encoder.") for key in around):
+        return "MobileCLIP"
     if any(key.startswith(("visual.blocks.", "visual.patch_embed.")) for key in around):
         return "EVA"
     if any(key.startswith("visual.layer1.") for key in around):
         return "with a ResNet as its image tower: RN50, RN101 or larger"
     patches = around.get("visual.conv1.weight") or around.get("vision_model.embeddings.patch_embedding.weight")
-    if patches is not None and patches.shape[1:] != _PATCH:
-        return f"ViT with patches of {patches.shape[-1]} px instead of 32"
-    if patches is not None and width == _WIDTH and patches.shape[0] != _IMAGE_WIDTH:
-        return f"with an image tower {patches.shape[0]} wide, as ViT-S/32's or ViT-M/32's"
+    if patches is None or len(patches.shape) != 4:
+        return None
+    width, side = patches.shape[0], patches.shape[-1]
+    if side != _PATCH:
+        return _IMAGE_TOWERS.get((width, side), f"ViT with patches of {side} px instead of {_PATCH}")
+    if not own and width != _IMAGE_WIDTH:
+        return f"with an image tower {width} wide, where ViT-B/32's is {_IMAGE_WIDTH}"
     positions = around.get("visual.positional_embedding") or around.get(
         "vision_model.embeddings.position_embedding.weight"
     )
-    if positions is not None and width == _WIDTH and positions.shape[0] != _POSITIONS:
+    if not own and positions is not None and positions.shape[0] != _POSITIONS:
         return "ViT-B/32 for larger pictures"
     return None
 

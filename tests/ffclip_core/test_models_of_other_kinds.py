@@ -10,6 +10,7 @@ import torch
 from ffclip.ffclip_core import CheckpointError, load_generator, load_modulator, load_text_encoder
 from ffclip.ffclip_core.checkpoints import read_parts
 from ffclip.ffclip_core.generator import Generator
+from safetensors.torch import save_file
 from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
@@ -104,11 +105,23 @@ def clip(**changes: tuple[int, ...] | None) -> dict[str, Tensor]:
         ({"token_embedding.weight": (250002, 512)}, "250,002 words"),
         ({"text_projection": (512, 1024)}, "1024 wide, as RN50's"),
         ({"visual.layer1.0.conv1.weight": (64, 64, 1, 1)}, "RN50, RN101"),
-        ({"visual.trunk.stem.0.weight": (96, 3, 4, 4)}, "ConvNeXt, MobileCLIP"),
+        ({"visual.trunk.stages.0.blocks.0.conv_dw.weight": (96, 1, 7, 7)}, "ConvNeXt"),
+        ({"visual.trunk.stages.0.blocks.0.token_mixer.norm.weight": (64,)}, "MobileCLIP"),
+        ({"visual.trunk.blocks.0.attn.q_proj.weight": (4, 4)}, "EVA"),
+        ({"visual.trunk.stem.0.weight": (96, 3, 4, 4)}, "an image tower of timm"),
         ({"visual.blocks.0.attn.q_proj.weight": (4, 4)}, "EVA"),
-        ({"visual.conv1.weight": (768, 3, 16, 16)}, "ViT with patches of 16 px"),
-        ({"visual.conv1.weight": (512, 3, 32, 32)}, "512 wide, as ViT-S/32's or ViT-M/32's"),
+        ({"visual.conv1.weight": (768, 3, 16, 16)}, r"\(ViT-B/16\)"),
+        ({"visual.conv1.weight": (640, 3, 18, 18)}, "ViT with patches of 18 px instead of 32"),
+        ({"visual.conv1.weight": (512, 3, 32, 32)}, "an image tower 512 wide, where ViT-B/32's is 768"),
         ({"visual.conv1.weight": (768, 3, 32, 32), "visual.positional_embedding": (65, 768)}, "for larger pictures"),
+        ({"visual.conv1.weight": (1024, 3, 14, 14), "token_embedding.weight": (9, 768)}, r"ViT-L/14 \(Stable"),
+        ({"token_embedding.weight": (49408, 384)}, "a text tower 384 wide, where ViT-B/32's is 512"),  # ViT-S/32
+        ({"token_embedding.weight": (49408, 256)}, "a text tower 256 wide"),  # TinyCLIP
+        ({"token_embedding.weight": (49408, 768), "positional_embedding": (248, 768)}, "248 tokens, as LongCLIP"),
+        ({"token_embedding.weight": (32000, 768), "logit_bias": ()}, "SigLIP"),
+        ({"token_embedding.weight": (49408, 768), "cls_emb": (768,)}, "CoCa"),
+        ({"positional_embedding": (32, 512)}, "of 32 tokens instead of 77"),  # CLIPA
+        ({"mit.positional_embedding": (8, 512)}, "X-CLIP"),
         ({"transformer.resblocks.12.ln_1.weight": (512,)}, "of 13 layers"),
         ({"text_projection": None}, "without its projection"),
     ],
@@ -117,11 +130,11 @@ def clip(**changes: tuple[int, ...] | None) -> dict[str, Tensor]:
 def test_text_encoders_of_other_clips_are_named(changes: dict, called: str, prefix: str, tmp_path: Path) -> None:
     state = clip(**changes)
     if prefix:  # As open_clip writes towers of a kind of its own: what is no text stays as it is.
-        around = ("visual.", "logit_bias", "text_decoder.")
+        around = ("visual.", "logit_bias", "text_decoder.", "mit.")
         state = {key if key.startswith(around) else prefix + key: value for key, value in state.items()}
-    torch.save(state, tmp_path / "clip.pt")
+    save_file(state, tmp_path / "clip")  # Of which no checksum is taken.
     with pytest.raises(CheckpointError, match=called):
-        load_text_encoder(tmp_path / "clip.pt")
+        load_text_encoder(tmp_path / "clip")
 
 
 def test_vit_b_32_with_its_image_tower_is_taken(tmp_path: Path) -> None:
