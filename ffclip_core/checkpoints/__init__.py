@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _ALSO = "the file also holds "
+_CHOOSE = "choose one of StyleGAN2, e4e, pSp, FFCLIP or CLIP ViT-B/32"
 # Small tensors that are shown repeated, and those that are computed.
 _SLACK = 16 << 20
 LAYOUTS = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
@@ -88,8 +89,9 @@ def _parts(file: Flat) -> list[Part]:
     others = foreign.describe(file)
     if not parts:
         if others or refused:
-            raise CheckpointError(f"holds {others}" if others else refused[0])
-        raise CheckpointError(f"holds no model that FFCLIP knows ({_few(file)})")
+            way_out = "" if others and ":" in others else f": {_CHOOSE}"
+            raise CheckpointError(f"holds {others}{way_out}" if others else refused[0])
+        raise CheckpointError(f"holds no model that FFCLIP knows ({_few(file)}): {_CHOOSE}")
     notes = [f"the file {refusal}" for refusal in refused] + ([f"{_ALSO}{others}"] if others else [])
     # A generator beside an encoder or modulation blocks is of their kind of file.
     layouts = [parts[kind].layout for kind in ("encoder", "modulator") if kind in parts]

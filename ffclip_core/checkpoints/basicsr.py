@@ -22,7 +22,7 @@ _LAYER = re.compile(r"(style_conv1|style_convs\.\d{1,3}|to_rgb1|to_rgbs\.\d{1,3}
 
 def read(file: Flat) -> list[Part]:
     network = file.network(_MARKS, "generator")
-    if network is None:
+    if network is None or network.prefix.endswith("stylegan_decoder."):  # GFPGAN's, which features steer.
         return []
     if "style_conv1.activate.bias" not in network.tensors:
         raise CheckpointError(

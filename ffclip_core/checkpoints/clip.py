@@ -34,12 +34,19 @@ _TRUNKS = {
 """Image towers of timm, by what only they have."""
 _MARKS = ("token_embedding.weight", "positional_embedding", "ln_final.weight")
 _TRANSFORMERS_MARKS = ("text_model.embeddings.token_embedding.weight", "text_model.final_layer_norm.weight")
+_ALONE = {
+    "CLIP's image tower without its text encoder": ("embeddings.class_embedding", "embeddings.patch_embedding.weight"),
+    "an image tower of CLIP without its text encoder": ("class_embedding", "ln_pre.weight", "conv1.weight"),
+    "SigLIP's text encoder": ("embeddings.token_embedding.weight", "final_layer_norm.weight", "head.weight"),
+    "a text encoder without its projection": ("embeddings.token_embedding.weight", "final_layer_norm.weight"),
+}
+"""Pieces of CLIP and its kin by names that they have."""
 _NAMES = re.compile(
     r"positional_embedding|token_embedding\.weight|text_projection|ln_final\.(weight|bias)|transformer\.resblocks\..+"
 )
 # ViT-B/32: what its text tower and the image tower beside it measure. Others have a text tower of the same width.
-# Networks that are smaller in both than any that is published are somebody's own.
-_SMALLEST_WIDTH, _SMALLEST_VOCABULARY = 384, 30_000
+# A network that is narrower than any that is published (TinyCLIP's is 256 wide) is somebody's own.
+_SMALLEST_WIDTH = 256
 _WIDTH, _EMBEDDING, _TOKENS, _VOCABULARY, _LAYERS = 512, 512, 77, 49408, 12
 _PATCH, _IMAGE_WIDTH, _POSITIONS = 32, 768, 50
 
@@ -51,9 +58,12 @@ def read(file: Flat) -> list[Part]:
         network = file.network(_TRANSFORMERS_MARKS, "text encoder")
         tensors = _from_transformers(network.tensors) if network else {}
     if network is None:
+        alone = next((what for what, marks in _ALONE.items() if file.networks(marks)), None)
+        if alone:
+            raise CheckpointError(f"is {alone}: choose the file of the whole CLIP ViT-B/32")
         return []
     width = dimension(tensors, "token_embedding.weight", 1)
-    own = width < _SMALLEST_WIDTH and dimension(tensors, "token_embedding.weight", 0) < _SMALLEST_VOCABULARY
+    own = width < _SMALLEST_WIDTH
     around = file.below(network.prefix.removesuffix("text."))
     other = _other_kind(around, tensors) or _other_image_tower(around, own)
     other = other or (None if own else _other_text_tower(tensors))
@@ -84,6 +94,8 @@ def _other_kind(around: dict[str, Stored], tensors: dict[str, Stored]) -> str | 
         return "SigLIP"
     if any(key.startswith(("mit.", "prompts_generator.")) for key in around):
         return "X-CLIP, for films"
+    if "decoder.film_mul.weight" in around:
+        return "CLIPSeg"
     return None
 
 

@@ -15,7 +15,7 @@ NAME = "StyleGAN2 (rosinality's layout)"
 
 def read(file: Flat) -> list[Part]:
     network = file.network(MARKS, "generator")
-    if network is None:
-        return []
+    if network is None or any(key.startswith("ecd0.") for key in file.below(network.prefix.removesuffix("generator."))):
+        return []  # GPEN's generator takes features beside noise.
     width = dimension(network.tensors, "conv1.conv.modulation.weight", -1)
     return [generator(network.tensors, file.mean_code(network.prefix, width), NAME, network.notes)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import layouts
@@ -26,8 +27,8 @@ OTHERS: dict[str, tuple[Shapes, str]] = {
     "rosinality's discriminator": ({"convs.0.0.weight": (4, 3, 1, 1), "final_linear.0.weight": (4, 4)}, "a discriminator"),
     "NVIDIA's discriminator": ({"b8.fromrgb.weight": (4, 3, 1, 1), "b8.conv0.weight": (4, 4, 3, 3), "b4.out.weight": (1, 4)}, "a discriminator"),
     "BasicSR's discriminator": ({"conv_body.0.0.weight": (4, 3, 1, 1), "final_linear.0.weight": (4, 4)}, "a discriminator"),
-    "StyleGAN3-t": ({"synthesis.input.freqs": (4, 2), "synthesis.L0_36_512.weight": (4, 4, 3, 3), "mapping.fc0.weight": (4, 4)}, "StyleGAN3's generator"),
-    "StyleGAN3-r": ({"synthesis.L0_36_1024.weight": (4, 4, 1, 1), "synthesis.L0_36_1024.affine.weight": (4, 4)}, "StyleGAN3's generator"),
+    "StyleGAN3-t": ({"synthesis.input.freqs": (4, 2), "synthesis.L0_36_512.weight": (4, 4, 3, 3), "mapping.fc0.weight": (4, 4)}, "StyleGAN3's or StyleGAN-XL's generator"),
+    "StyleGAN3-r": ({"synthesis.L0_36_1024.weight": (4, 4, 1, 1), "synthesis.L0_36_1024.affine.weight": (4, 4)}, "StyleGAN3's or StyleGAN-XL's generator"),
     "StyleGAN1": ({"g_synthesis.blocks.4x4.const": (1, 4, 4, 4), "g_mapping.dense0.weight": (4, 4)}, "StyleGAN1's generator"),
     "StyleGAN1 by rosinality": ({"generator.progression.0.conv1.weight": (4, 4), "style.1.weight": (4, 4)}, "StyleGAN1's generator"),
     "EG3D": ({"backbone.synthesis.b4.const": (4, 4, 4), "superresolution.block0.conv0.weight": (4, 4, 3, 3)}, "EG3D's generator"),
@@ -49,8 +50,52 @@ OTHERS: dict[str, tuple[Shapes, str]] = {
     "BiSeNet": ({"cp.resnet.conv1.weight": (4, 3, 7, 7), "ffm.convblk.conv.weight": (4, 4, 1, 1)}, "face parsing"),
     "RetinaFace": ({"BboxHead.0.conv1x1.weight": (4, 4, 1, 1), "body.stage1.0.0.weight": (4, 3, 3, 3)}, "finds faces"),
     "LPIPS": ({"lin0.model.1.weight": (1, 64, 1, 1)}, "LPIPS"),
-    "VGG16": ({"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (10, 4)}, "VGG16"),
+    "VGG16": ({"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (10, 4)}, "VGG16 or alike"),
     "T5": ({"shared.weight": (9, 4), "encoder.block.0.layer.0.SelfAttention.q.weight": (4, 4)}, "T5's"),
+    "StyleGAN-XL": ({"synthesis.L0_36_1024.weight": (4, 4, 1, 1), "mapping.embed.weight": (4, 4)}, "StyleGAN-XL's generator"),
+    "Projected GAN": ({"synthesis.init.init.0.weight_orig": (4, 4, 4, 4), "synthesis.feat_8.1.weight_orig": (4, 4)}, "Projected GAN's generator"),
+    "genforce's": ({"mapping.dense0.weight": (4, 4), "synthesis.layer0.weight": (4, 4, 3, 3)}, "in genforce's layout"),
+    "lucidrains'": ({"GAN.G.blocks.0.to_style1.weight": (4, 4), "GAN.G.initial_block": (4, 4)}, "in lucidrains' layout"),
+    "mmgen's": ({"generator.style_mapping.1.weight": (4, 4), "generator.constant_input.weight": (1, 4, 4, 4)}, "in mmgen's layout"),
+    "GFPGAN 1.0, with StyleGAN2's own layers": ({"stylegan_decoder.constant_input.weight": (1, 4, 4, 4), "stylegan_decoder.style_conv1.modulated_conv.weight": (1, 4, 4, 3, 3), "stylegan_decoder.to_rgb1.modulated_conv.weight": (1, 3, 4, 1, 1), "stylegan_decoder.style_conv1.activate.bias": (4,)}, "GFPGAN"),
+    "GPEN": ({"ecd0.0.weight": (4, 3, 1, 1), "generator.input.input": (1, 4, 4, 4), "generator.conv1.conv.weight": (1, 4, 4, 3, 3), "generator.to_rgb1.conv.weight": (1, 3, 8, 1, 1)}, "GPEN"),
+    "RestoreFormer whole": ({"quantize.embedding.weight": (8, 4), "encoder.down.0.block.0.conv1.weight": (4, 4, 3, 3), "decoder.mid.block_1.conv1.weight": (4, 4, 3, 3)}, "RestoreFormer"),
+    "DAT": ({"before_RG.1.weight": (4,), "conv_first.weight": (4, 3, 3, 3)}, "enlarges or cleans pictures"),
+    "LaMa": ({"generator.model.1.ffc.convl2l.weight": (4, 4, 3, 3)}, "LaMa"),
+    "a UNet of Stable Diffusion alone": ({"input_blocks.0.0.weight": (4, 4, 3, 3), "time_embed.0.weight": (4, 4), "middle_block.0.in_layers.0.weight": (4,)}, "the network of a diffusion model"),
+    "Stable Diffusion 3": ({"joint_blocks.0.context_block.attn.qkv.weight": (4, 4)}, "Stable Diffusion 3"),
+    "Hunyuan video": ({"double_blocks.0.img_attn_qkv.weight": (4, 4), "img_in.proj.weight": (4, 4)}, "Flux's kin"),
+    "Wan": ({"patch_embedding.weight": (4, 4), "blocks.0.cross_attn.norm_k.weight": (4,)}, "Wan or alike"),
+    "Qwen image": ({"img_in.weight": (4, 4), "transformer_blocks.0.attn.to_q.weight": (4, 4), "time_text_embed.timestep_embedder.linear_1.weight": (4, 4)}, "a diffusion model"),
+    "a LoRA of diffusers": ({"unet.down_blocks.0.attn1.processor.to_q_lora.down.weight": (4, 4)}, "a LoRA"),
+    "a LoRA of XLabs": ({"double_blocks.0.processor.qkv_lora1.down.weight": (4, 4)}, "a LoRA"),
+    "LoHa": ({"lora_unet_mid_block.hada_w1_a": (4, 4)}, "a LoRA"),
+    "LoKr": ({"lora_unet_mid_block.lokr_w1": (4, 4)}, "a LoRA"),
+    "AnimateDiff": ({"down_blocks.0.motion_modules.0.temporal_transformer.norm.weight": (4,)}, "a motion module"),
+    "a T2I-Adapter": ({"body.0.in_conv.weight": (4, 4, 1, 1)}, "a T2I-Adapter"),
+    "TAESD": ({"taesd_decoder.3.conv.0.weight": (4, 4, 3, 3)}, "TAESD"),
+    "an embedding": ({"string_to_param.*": (2, 768)}, "a textual inversion"),
+    "an embedding for SDXL": ({"clip_g": (2, 1280), "clip_l": (2, 768)}, "a textual inversion"),
+    "FAN": ({"m0.b1_4.conv1.weight": (4, 4, 3, 3)}, "landmarks of faces"),
+    "ParseNet": ({"out_mask_conv.conv2d.weight": (4, 4, 3, 3), "body.0.conv1.norm.norm.weight": (4,)}, "face parsing"),
+    "ArcFace of InsightFace": ({"layer1.0.prelu.weight": (4,), "fc.weight": (4, 4)}, "ArcFace"),
+    "YOLO": ({"model.0.conv.weight": (4, 3, 3, 3), "model.22.dfl.conv.weight": (1, 4, 1, 1)}, "YOLO"),
+    "ResNet-50": ({"layer1.0.conv1.weight": (4, 4, 1, 1), "layer4.0.conv1.weight": (4, 4, 1, 1), "fc.weight": (4, 4)}, "a ResNet"),
+    "Faster R-CNN": ({"rpn.head.conv.0.0.weight": (4, 4, 3, 3)}, "a detector"),
+    "DINOv2": ({"embeddings.cls_token": (1, 1, 4), "encoder.layer.0.norm1.weight": (4,)}, "a transformer for pictures"),
+    "a language model": ({"model.layers.0.self_attn.q_proj.weight": (4, 4)}, "a language model"),
+    "BERT": ({"embeddings.word_embeddings.weight": (4, 4)}, "a language model"),
+    "XLM-R CLIP": ({"text.transformer.embeddings.word_embeddings.weight": (9, 4), "visual.conv1.weight": (4, 3, 32, 32)}, "a CLIP of other languages"),
+    "Chinese CLIP": ({"text_model.embeddings.word_embeddings.weight": (9, 4), "vision_model.embeddings.class_embedding": (4,)}, "Chinese CLIP"),
+    "BLIP": ({"text_decoder.bert.embeddings.word_embeddings.weight": (9, 4), "visual_encoder.blocks.0.norm1.weight": (4,)}, "BLIP"),
+    "CLAP": ({"audio_model.audio_encoder.norm.weight": (4,), "text_model.embeddings.word_embeddings.weight": (9, 4)}, "CLAP"),
+    "FLAVA": ({"multimodal_model.encoder.layer.0.norm.weight": (4,), "text_model.embeddings.word_embeddings.weight": (9, 4)}, "FLAVA"),
+    "MobileCLIP": ({"text_encoder.embedding_layer.weight": (9, 4), "image_encoder.model.head.proj": (4, 4)}, "MobileCLIP"),
+    "CLIP's image tower": ({"vision_model.embeddings.class_embedding": (4,), "vision_model.embeddings.patch_embedding.weight": (4, 3, 32, 32)}, "image tower without its text encoder"),
+    "OpenAI's image tower": ({"visual.class_embedding": (4,), "visual.ln_pre.weight": (4,), "visual.conv1.weight": (4, 3, 32, 32)}, "image tower of CLIP without its text encoder"),
+    "SigLIP's text tower": ({"embeddings.token_embedding.weight": (9, 4), "final_layer_norm.weight": (4,), "head.weight": (4, 4)}, "SigLIP's text encoder"),
+    "CLIPTextModel": ({"embeddings.token_embedding.weight": (9, 4), "final_layer_norm.weight": (4,)}, "without its projection"),
+    "nothing": ({}, "there are no tensors in it"),
     "an optimiser's state": ({"state.0.exp_avg": (4,)}, "the state of an optimiser"),
     "something unknown": ({"backbone.conv1.weight": (4, 4)}, r"no model that FFCLIP knows \(it has 1 tensors such as '(state_dict.)?backbone.conv1.weight'\)"),
 }  # fmt: skip
@@ -81,6 +126,15 @@ def test_a_generator_beside_a_mapper_can_be_used_and_the_mapper_is_named(tmp_pat
     assert "StyleCLIP's mapper 'afro'" in " ".join(read_parts(tmp_path / "afro.pt")["generator"].notes)
     with pytest.raises(CheckpointError, match="holds the generator of a model and StyleCLIP's mapper 'afro'"):
         load_modulator(tmp_path / "afro.pt")
+
+
+def test_names_made_to_take_long_are_looked_at_quickly(tmp_path: Path) -> None:
+    for letters in (".", "_", "a.", "lora_"):
+        save_file({letters * 200_000: torch.zeros(1)}, tmp_path / "file")
+        started = time.process_time()
+        with pytest.raises(CheckpointError, match="no model that FFCLIP knows"):
+            read_parts(tmp_path / "file")
+        assert time.process_time() - started < 20  # Patterns that go through all pairs of letters take minutes.
 
 
 def clip(**changes: tuple[int, ...] | None) -> dict[str, Tensor]:
