@@ -171,8 +171,10 @@ def nvidia(
             buffers = {}
         else:
             parameters["bias"] = state[f"{place}.activate.bias"]
-            parameters["noise_strength"] = state[f"{place}.noise.weight"].reshape([])
-            buffers = {"resample_filter": small, "noise_const": state[f"noises.noise_{noise}"][0, 0]}
+            buffers = {"resample_filter": small}
+            if told.get(name, {}).get("use_noise", True):  # Without, their program registers neither.
+                parameters["noise_strength"] = state[f"{place}.noise.weight"].reshape([])
+                buffers["noise_const"] = state[f"noises.noise_{noise}"][0, 0]
         inner = node(affine, {}, {}, **told.get(f"{name}.affine", {}))
         return node(parameters, buffers, {"affine": inner}, **{"conv_clamp": conv_clamp, **told.get(name, {})})
 
@@ -223,9 +225,14 @@ def tensorflow(
     protocol: int = 3,
     more: list[tuple[str, np.ndarray]] | None = None,
     settings: dict[str, Any] | None = None,
+    without: str = "",
+    order: str = "G D Gs",
+    module: str = "dnnlib__tflib__network",
 ) -> None:
     """The old pickle (G, D, Gs) of networks with their variables as NumPy arrays; `more` are variables of the
-    synthesis network, settings the static arguments of Gs."""
+    synthesis network, `without` what begins the names of those that are left out, settings the static arguments of Gs.
+
+    order: which networks the file holds, a tuple of them or the only one. module: where their class is."""
 
     class Network:
         def __init__(self, variables: list, components: dict | None = None) -> None:
@@ -266,10 +273,16 @@ def tensorflow(
             (f"Dense{i}/bias", state[f"style.{i + 1}.bias"]),
         )
     ]
-    with named(dnnlib__tflib__network__Network=Network):
-        other = Network([])
+    synthesis = [item for item in synthesis if not (without and item[0].startswith(without))]
+    with named(**{f"{module}__Network": Network}):
         parts = {"synthesis": Network(synthesis), "mapping": Network(mapping)}
-        path.write_bytes(pickle.dumps((other, other, Network([("dlatent_avg", state["latent_avg"])], parts)), protocol))
+        networks = {
+            "G": Network([]),
+            "D": Network([("8x8/FromRGB/weight", np.zeros((1, 1, 3, 4), np.float32))]),
+            "Gs": Network([("dlatent_avg", state["latent_avg"])], parts),
+        }
+        chosen = tuple(networks[name] for name in order.split())
+        path.write_bytes(pickle.dumps(chosen if len(chosen) > 1 else chosen[0], protocol))
 
 
 def clip_openai(path: Path, text: TextEncoder) -> None:

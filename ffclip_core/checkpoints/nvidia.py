@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+import torch
+
 from ..errors import CheckpointError
 from .canonical import Flat
 from .parts import Part
@@ -39,7 +41,8 @@ def read(file: Flat) -> list[Part]:
         raise CheckpointError(
             f"is a generator with {classes} classes that lacks what they stand for: get the whole file"
         )
-    tensors = _folded(network.tensors, attributes)
+    tensors, silent = _with_strengths(_folded(network.tensors, attributes), attributes)
+    notes += silent
     if any(re.fullmatch(r"synthesis\.b\d+\.skip\.weight", key) for key in tensors):
         raise CheckpointError("is a generator of the kind 'resnet'; FFCLIP takes 'skip'")
     if any(f"synthesis.b{side}.torgb.weight" not in tensors for side in (4, 8)):
@@ -87,6 +90,22 @@ def _folded(tensors: dict[str, Stored], attributes: dict[str, dict[str, Any]]) -
             if values.get("use_noise") is False:
                 scale(f"{name}.noise_strength", 0.0)
     return tensors
+
+
+def _with_strengths(
+    tensors: dict[str, Stored], attributes: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Stored], tuple[str, ...]]:
+    """With a strength of zero where a layer has no noise, and so no strength."""
+    names = [key.removesuffix(".weight") for key in tensors if re.fullmatch(r"synthesis\.b\d+\.conv[01]\.weight", key)]
+    silent = [
+        f"{name}.noise_strength"
+        for name in names
+        if f"{name}.noise_strength" not in tensors and attributes.get(name, {}).get("use_noise") is not True
+    ]
+    if not silent:
+        return tensors, ()
+    zero = Stored((), torch.float32, lambda: torch.zeros((), dtype=torch.float32, device="cpu"))
+    return tensors | dict.fromkeys(silent, zero), (f"{len(silent)} of its {len(names)} layers have no noise",)
 
 
 def _expect(name: str, values: dict[str, Any], **expected: Any) -> None:

@@ -14,7 +14,7 @@ from .state_dict import count, dimension
 from .stored import Stored
 
 MARKS = ("conv1.conv.weight", "input.input", "to_rgb1.conv.weight")
-_LAYERS = re.compile(r"(style|input|conv1|to_rgb1|convs|to_rgbs|embed)\..+|noises\.noise_\d+")
+_LAYERS = re.compile(r"(style|input|conv1|to_rgb1|convs|to_rgbs|embed)\..+|noises\.noise_\d+", re.DOTALL)
 _KERNELS = (".blur.kernel", ".upsample.kernel")
 _SAMPLES = 20_000
 _MOST_BLOCKS = 12
@@ -51,6 +51,17 @@ def generator(tensors: dict[str, Stored], latent_avg: Stored | None, layout: str
                 f"is a generator whose mapping network is {width} wide where its codes are {latent_dim}; FFCLIP takes "
                 "one of the codes' width"
             )
+    if classes and dimension(kept, "embed.weight", 0) != latent_dim:
+        raise CheckpointError(
+            f"is a generator whose classes are embedded {dimension(kept, 'embed.weight', 0)} wide where its codes are "
+            f"{latent_dim}; FFCLIP takes embeddings of the codes' width"
+        )
+    start = kept["input.input"].shape[-2:] if "input.input" in kept else (4, 4)
+    if len(start) == 2 and start[0] != start[1]:
+        raise CheckpointError(
+            f"is a generator of pictures that are not square, as StyleGAN-Human's: it begins at {start[1]}×{start[0]} "
+            "px, where FFCLIP takes those that begin at 4×4"
+        )
     kept, colours = _in_colour(kept)
     kept, drawn = _with_noise(kept, blocks)
     architecture = {

@@ -13,7 +13,7 @@ from .stored import Stored
 from .stylegan2 import generator
 
 NAME = "StyleGAN2 (NVIDIA, TensorFlow)"
-_NETWORK = "tflib.network.Network"
+_NETWORKS = ("tflib.network.Network", "tfutil.Network")
 _EXPECTED = {
     "mapping_lrmul": 0.01,
     "mapping_nonlinearity": "lrelu",
@@ -30,6 +30,12 @@ def read(file: Flat) -> list[Part]:
     if network is None:
         return []
     variables = _variables(network, set())
+    if _is_discriminator(network):
+        raise CheckpointError("is a discriminator, which training alone needs: choose a generator, or the whole file")
+    if any("ToRGB_lod" in name for name in variables) and "4x4/Dense/weight" in variables:
+        raise CheckpointError(
+            "is a generator of progressive growing (PGGAN), which has no W+ codes: FFCLIP takes StyleGAN2"
+        )
     for mark, what in (("LabelConcat", "with classes"), ("StyleMod", "of StyleGAN1"), ("Skip", "of the kind 'resnet'")):
         if any(f"/{mark}" in name or name.startswith(mark) for name in variables):
             raise CheckpointError(
@@ -38,6 +44,8 @@ def read(file: Flat) -> list[Part]:
     if "4x4/Const/const" not in variables:
         raise CheckpointError("is a network of TensorFlow that is no generator of StyleGAN2")
     _check_settings(network)
+    if "4x4/ToRGB/weight" not in variables:
+        raise CheckpointError("is a generator of the kind 'orig' or 'resnet'; FFCLIP takes 'skip'")
     latent_avg = variables.pop("dlatent_avg", None)
     tensors = {}
     for name, value in variables.items():
@@ -50,11 +58,15 @@ def read(file: Flat) -> list[Part]:
 
 
 def _generator(tree: Any) -> Object | None:
-    """The network that draws: the last of (G, D, Gs), or the only one."""
+    """The network that draws, of (G, D, Gs) the last; a discriminator where there is nothing else."""
     networks = list(tree) if isinstance(tree, (tuple, list)) else [tree]
-    if not networks or not all(isinstance(item, Object) and item.kind.endswith(_NETWORK) for item in networks):
+    if not networks or not all(isinstance(item, Object) and item.kind.endswith(_NETWORKS) for item in networks):
         return None
-    return networks[-1]
+    return next((network for network in reversed(networks) if not _is_discriminator(network)), networks[-1])
+
+
+def _is_discriminator(network: Object) -> bool:
+    return any("FromRGB" in name for name in _variables(network, set()))
 
 
 def _check_settings(network: Object) -> None:

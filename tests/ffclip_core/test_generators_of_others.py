@@ -178,3 +178,78 @@ def test_settings_of_tensorflows_networks(settings: dict, says: str, generator: 
     layouts.tensorflow(tmp_path / "g.pkl", generator, settings={"fmap_base": 16384, **settings})
     with pytest.raises(CheckpointError, match=says):
         load_generator(tmp_path / "g.pkl")
+
+
+@pytest.mark.parametrize("order", ["Gs", "G Gs", "Gs D"])
+def test_tensorflows_networks_in_any_number(order: str, generator: Generator, tmp_path: Path) -> None:
+    layouts.tensorflow(tmp_path / "g.pkl", generator, order=order)
+    found = load_generator(tmp_path / "g.pkl")
+    w = torch.ones(1, 6, 12)
+    assert close(found(w), generator(w))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"order": "D"}, "is a discriminator"),
+        ({"without": "4x4/ToRGB", "settings": {}}, "of the kind 'orig' or 'resnet'"),
+        ({"without": "4x4/Const"}, "no generator of StyleGAN2"),
+    ],
+)
+def test_tensorflows_other_networks(changes: dict, says: str, generator: Generator, tmp_path: Path) -> None:
+    layouts.tensorflow(tmp_path / "g.pkl", generator, **changes)
+    with pytest.raises(CheckpointError, match=says):
+        load_generator(tmp_path / "g.pkl")
+
+
+def test_progressive_growing_by_tensorflow(generator: Generator, tmp_path: Path) -> None:
+    import numpy as np
+
+    more = [
+        ("4x4/Dense/weight", np.zeros((4, 4), np.float32)),
+        ("ToRGB_lod0/weight", np.zeros((1, 1, 4, 3), np.float32)),
+    ]
+    layouts.tensorflow(tmp_path / "g.pkl", generator, more=more, module="tfutil")
+    with pytest.raises(CheckpointError, match="PGGAN"):
+        load_generator(tmp_path / "g.pkl")
+
+
+@pytest.mark.parametrize("attributes", [True, False])
+def test_layers_without_noise_have_no_strength(attributes: bool, generator: Generator, tmp_path: Path) -> None:
+    """Their program saves neither strength nor map of such layers."""
+    if attributes:
+        layouts.nvidia(tmp_path / "g", generator, layers={"synthesis.b8.conv0": {"use_noise": False}})
+    else:
+        silent = ("synthesis.b8.conv0.noise_strength", "synthesis.b8.conv0.noise_const")
+        names = {key: value for key, value in layouts.nvidia_names(generator).items() if key not in silent}
+        torch.save(names, tmp_path / "g")
+    found = load_generator(tmp_path / "g")
+    assert float(found.state_dict()["convs.0.noise.weight"]) == 0
+    assert "1 of its 5 layers have no noise" in " ".join(read_parts(tmp_path / "g")["generator"].notes)
+    layouts.nvidia(
+        tmp_path / "all",
+        generator,
+        layers={f"synthesis.b{n}.conv{i}": {"use_noise": False} for n in (4, 8, 16) for i in (0, 1)},
+    )
+    w = torch.ones(1, 6, 12)
+    assert close(load_generator(tmp_path / "all")(w), generator(w, noise="none"))
+
+
+def test_classes_embedded_in_another_width_are_named(tmp_path: Path) -> None:
+    network = varied(Generator(8, {4: 4, 8: 4}, 12, 2, num_classes=3))
+    names = layouts.nvidia_names(network)
+    names |= {"mapping.embed.weight": torch.zeros(7, 3), "mapping.embed.bias": torch.zeros(7)}
+    names["mapping.fc0.weight"] = torch.zeros(12, 19)
+    torch.save(names, tmp_path / "g")
+    with pytest.raises(CheckpointError, match="classes are embedded 7 wide where its codes are 12"):
+        load_generator(tmp_path / "g")
+
+
+def test_pictures_that_are_not_square_are_named(generator: Generator, tmp_path: Path) -> None:
+    names = layouts.nvidia_names(generator)
+    names["synthesis.b4.const"] = torch.zeros(8, 4, 2)
+    common = {**layouts.g_ema(generator), "input.input": torch.zeros(1, 8, 4, 2)}
+    for content in (names, {"g_ema": common}):
+        torch.save(content, tmp_path / "g")
+        with pytest.raises(CheckpointError, match="not square, as StyleGAN-Human's: it begins at 2×4 px"):
+            load_generator(tmp_path / "g")
