@@ -281,8 +281,8 @@ def tensorflow(
             "D": Network([("8x8/FromRGB/weight", np.zeros((1, 1, 3, 4), np.float32))]),
             "Gs": Network([("dlatent_avg", state["latent_avg"])], parts),
         }
-        chosen = tuple(networks[name] for name in order.split())
-        path.write_bytes(pickle.dumps(chosen if len(chosen) > 1 else chosen[0], protocol))
+        chosen = [networks[name] for name in order.split()]
+        path.write_bytes(pickle.dumps(tuple(chosen) if len(chosen) > 1 else chosen[0], protocol))
 
 
 def clip_openai(path: Path, text: TextEncoder) -> None:
