@@ -63,13 +63,8 @@ class ConvertCheckpoint(io.ComfyNode):
             return [float("nan")]  # Equal to nothing, not even to itself.
 
     @classmethod
-    def validate_inputs(cls, file: str | None = None) -> bool | str:
-        """Newer servers refuse a value that is not in its list before a node can say where its file belongs."""
-        try:
-            if file is not None and file != NOTHING:
-                model_files.find_file(file)
-        except CheckpointError as error:
-            return str(error)
+    def validate_inputs(cls, file: str | None = None) -> bool:
+        """As of Load FFCLIP Models: execute() says what is wrong with a file."""
         return True
 
     @classmethod

@@ -140,17 +140,27 @@ def test_a_graph_that_was_saved_on_windows_finds_its_file(models: tuple, layouts
     assert model_files.find("generator", "faces\\good.pt") == file
 
 
-def test_a_file_that_is_missing_is_refused_with_the_way_out_before_anything_runs(models: tuple, nodes: dict) -> None:
+def test_a_file_that_is_in_no_list_is_told_by_the_node_itself(models: tuple, nodes: dict, run: Callable) -> None:
+    """Servers that check the values of lists leave these inputs to the node, and only these."""
+    import inspect
+
+    from ffclip.ffclip_core.errors import CheckpointError
     from ffclip.nodes import model_files
 
     model_files.register_model_folders()
     load, convert = nodes["FFCLIPLoadModels"], nodes["FFCLIPConvertCheckpoint"]
-    assert load.validate_inputs(encoder=EMBEDDED, generator=None) is True
+    assert set(inspect.signature(load.validate_inputs).parameters) == set(model_files.PARTS)
+    assert set(inspect.signature(convert.validate_inputs).parameters) == {"file"}
     for choice in ("gone.pt", "half \ud83d.pt", 7, ["a"]):
-        sentence = load.validate_inputs(encoder=EMBEDDED, generator=choice)
-        assert sentence.startswith("There is no generator file") and "models" in sentence or "ffclip" in sentence
-        sentence.encode()
-        assert convert.validate_inputs(file=choice).startswith("There is no model file")
+        assert load.validate_inputs(generator=choice) is True and convert.validate_inputs(file=choice) is True
+        chosen = dict.fromkeys(model_files.PARTS, EMBEDDED) | {"generator": choice}
+        for node, inputs, what in (
+            ("FFCLIPLoadModels", {**chosen, "precision": "float32"}, "generator"),
+            ("FFCLIPConvertCheckpoint", {"file": choice, "dtype": "float32", "overwrite": False}, "model"),
+        ):
+            with pytest.raises(CheckpointError, match=f"There is no {what} file .*: put it into .*ffclip") as caught:
+                run(node, **inputs)
+            str(caught.value).encode()
 
 
 def test_a_users_extra_model_path_is_kept_and_searched_first(
