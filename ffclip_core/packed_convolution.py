@@ -125,6 +125,7 @@ def _can_pack(weight: Tensor, x: Tensor) -> bool:
         and has_kernels(x.dtype)
         # Whoever allowed PyTorch quicker products in float32 gets those of the plain convolution.
         and torch.get_float32_matmul_precision() == "highest"
+        and not torch.is_autocast_enabled("cpu")
         and not weight.requires_grad
         and not (x.requires_grad and torch.is_grad_enabled())
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..ffclip_core.errors import sendable
+
 # By the file of each.
 NODES = {
     "load_models": "LoadModels",
@@ -26,13 +28,13 @@ ROOT = Path(__file__).parent.parent
 class FFCLIPExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         if (first := _loaded_before()) is not None:
-            logging.warning(
-                "FFCLIP: the copy in %s is left out, since the nodes of %s are loaded already: remove one of the two.",
-                ROOT, first,
-            )  # fmt: skip
+            text = (
+                f"the copy in {ROOT} is left out, since the nodes of {first} are loaded already: remove one of the two"
+            )
+            logging.warning("FFCLIP: %s.", sendable(text))
             return []
         found = [node for module, name in NODES.items() if (node := _node(module, name)) is not None]
-        _prepare()
+        _prepare(found)
         return found
 
 
@@ -45,24 +47,26 @@ def _node(module: str, name: str) -> type[io.ComfyNode] | None:
         remedy = (
             f"python -m pip install -r {ROOT / 'requirements.txt'}" if isinstance(error, ImportError) else "report it"
         )
-        logging.error("FFCLIP: the node %s is missing (%s: %s): %s", name, type(error).__name__, error, remedy)
+        text = sendable(f"the node {name} is missing ({type(error).__name__}: {error}): {remedy}")
+        logging.error("FFCLIP: %s", text)
         return None
     return node
 
 
-def _prepare() -> None:
+def _prepare(found: list[type[io.ComfyNode]]) -> None:
     """What the nodes have beside themselves; without it they work all the same."""
     try:
         from ..ffclip_core import errors
         from .file_descriptions import register_route
 
         for kind in (errors.FFCLIPError, errors.CheckpointError, errors.FamilyError, errors.InputError):
-            kind.__module__ = (
-                "FFCLIP"  # The page puts it before each sentence, where a module's name is the whole path.
-            )
+            # The page puts it before each sentence, where a module's name would be a whole path.
+            kind.__module__ = "FFCLIP"
         register_route()
+        _stay(found)
     except Exception as error:
-        logging.error("FFCLIP: the lists of files show names alone (%s: %s).", type(error).__name__, error)
+        text = sendable(f"the lists of files show names alone ({type(error).__name__}: {error})")
+        logging.error("FFCLIP: %s", text)
 
 
 def _loaded_before() -> str | None:
@@ -78,6 +82,32 @@ def _loaded_before() -> str | None:
     for name in [name for name, folder in web.items() if Path(folder).is_relative_to(ROOT)]:
         del web[name]
     return place
+
+
+def _stay(found: list[type[io.ComfyNode]]) -> None:
+    """Keep a copy that loads later, of a version that did not step aside, from taking the places of these nodes."""
+    from server import PromptServer  # Late: tests of the nodes alone have none.
+
+    server = getattr(PromptServer, "instance", None)
+    if server is None:
+        return
+
+    async def put_back(_: object) -> None:
+        restore(_host().NODE_CLASS_MAPPINGS, found)
+
+    server.app.on_startup.append(put_back)
+
+
+def restore(mappings: dict[str, Any], found: list[type[io.ComfyNode]]) -> None:
+    """Put these nodes into ComfyUI's again where others have taken their ids, and say so in one line of the log."""
+    ours = {node.GET_SCHEMA().node_id: node for node in found}
+    others = {mappings[key] for key in ours if key in mappings and mappings[key] is not ours[key]}
+    if others:
+        mappings.update(ours)
+        text = sendable(
+            f"the copy in {_folder_of(others.pop())} is left out, since {ROOT} is there: remove one of the two"
+        )
+        logging.warning("FFCLIP: %s.", text)
 
 
 def _folder_of(node: type) -> str:

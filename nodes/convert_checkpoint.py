@@ -47,7 +47,7 @@ class ConvertCheckpoint(io.ComfyNode):
                 io.Boolean.Input(
                     "overwrite",
                     default=False,
-                    tooltip="Replace files of the same names. Off, the node stops with a message where one exists.",
+                    tooltip="Replace files of the same names. Off, the node stops with a message where another one is.",
                 ),
             ],
             outputs=[io.String.Output(display_name="files", tooltip="The paths of the files that were written.")],

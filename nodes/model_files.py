@@ -51,6 +51,21 @@ def files() -> dict[str, Path]:
     A name is the file's path in its folder, as text that can be sent; where two would be the same, each has its
     folder's name before it.
     """
+    found = _entries()
+    often = Counter(name for _, name in found.values())
+    listed: dict[str, Path] = {}
+    for path, (folder, name) in found.items():
+        whole = wanted = name if often[name] == 1 else f"{folder}/{name}"
+        number = 1
+        while wanted in listed:
+            number += 1
+            wanted = f"{whole} ({number})"
+        listed[wanted] = path
+    return dict(sorted(listed.items()))
+
+
+def _entries() -> dict[Path, tuple[str, str]]:
+    """All model files, with the folder that each is in and its path there as text that can be sent."""
     found: dict[Path, tuple[str, str]] = {}
     for folder in FOLDERS:
         if folder not in folder_paths.folder_names_and_paths:
@@ -63,16 +78,7 @@ def files() -> dict[str, Path]:
                 path = Path(place, name)
                 if _stamp(path) is not None:
                     found.setdefault(path.resolve(), (folder, _one_line(name)))
-    often = Counter(name for _, name in found.values())
-    listed: dict[str, Path] = {}
-    for path, (folder, name) in found.items():
-        whole = wanted = name if often[name] == 1 else f"{folder}/{name}"
-        number = 1
-        while wanted in listed:
-            number += 1
-            wanted = f"{whole} ({number})"
-        listed[wanted] = path
-    return dict(sorted(listed.items()))
+    return found
 
 
 def choices(part: str) -> list[str]:
@@ -138,6 +144,10 @@ def _find(choice: object, what: str, otherwise: str) -> Path:
         for wanted in (_one_line(spelled), *(f"{folder}/{_one_line(spelled)}" for folder in FOLDERS)):
             if wanted in listed:
                 return listed[wanted]
+        # With its folder, as it was listed beside another of its name that is gone.
+        for path, (folder, held_as) in _entries().items():
+            if f"{folder}/{held_as}" == _one_line(spelled):
+                return path
     known = [folder for folder in FOLDERS if folder in folder_paths.folder_names_and_paths]
     places = " or ".join(path for folder in known for path in folder_paths.get_folder_paths(folder))
     shown = repr(name if len(name) <= 200 else name[:200] + "…")

@@ -13,7 +13,7 @@ function widgetOf(node) {
     const element = document.createElement("div");
     element.className = "ffclip-told";
     element.style.cssText =
-        "overflow-y: auto; max-height: 120px; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
+        "overflow-y: auto; max-height: 56px; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
         "white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; color: var(--descrip-text, #999);";
     const widget = node.addDOMWidget(WIDGET, "ffclip-told", element, {
         serialize: false,
@@ -24,9 +24,10 @@ function widgetOf(node) {
     return widget;
 }
 
-function show(node, lines) {
-    if (!node || !Array.isArray(lines)) return;
-    node.properties[PROPERTY] = lines;
+function show(node, lines, kept = true) {
+    if (!node?.comfyClass?.startsWith("FFCLIP") || !Array.isArray(lines)) return;
+    if (kept && lines.length) node.properties[PROPERTY] = lines;
+    else delete node.properties[PROPERTY];
     if (!lines.length && !node.widgets?.some((widget) => widget.name === WIDGET)) return;
     widgetOf(node).element.textContent = lines.join("\n"); // Text, whatever a file says of itself.
     const least = node.computeSize();
@@ -46,7 +47,7 @@ app.registerExtension({
         api.addEventListener("execution_error", ({ detail }) => {
             if (!detail?.exception_type?.startsWith("FFCLIP.")) return;
             failed = nodeOf(detail.node_id);
-            show(failed, [detail.exception_message.split("\n")[0]]);
+            show(failed, [detail.exception_message.split("\n")[0]], false);
         });
     },
     nodeCreated(node) {

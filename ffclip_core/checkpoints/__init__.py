@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from ..text_encoder import TextEncoder
 
 _log = logging.getLogger(__name__)
-_ALSO = "the file also holds "
+_ALSO, _REFUSED = "the file also holds ", "what it has beside: the file "
 _CHOOSE = "choose one of StyleGAN2, e4e, pSp, FFCLIP or CLIP ViT-B/32"
-# Small tensors that are shown repeated, and those that are computed.
-_SLACK = 16 << 20
+# Tensors that are computed (noise maps of 4096 px), and small ones that are shown repeated.
+_SLACK = 192 << 20
 LAYOUTS = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
 
 
@@ -67,9 +67,9 @@ def read_parts(path: str | Path) -> dict[str, Part]:
         file = flatten(contents)
         parts = {part.kind: part for part in _parts(file)}
         for part in parts.values():
-            # Views could show the same few numbers as many.
+            # Views could show the same few numbers as many; some formats take a quarter of float32.
             stored = sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in part.tensors.values())
-            if stored > contents.size + _SLACK:
+            if stored > 4 * contents.size + _SLACK:
                 raise CheckpointError(f"is damaged: its {words(part.kind)} is larger than the file; get the file again")
         return parts
 
@@ -92,7 +92,7 @@ def _parts(file: Flat) -> list[Part]:
             way_out = "" if others and ":" in others else f": {_CHOOSE}"
             raise CheckpointError(f"holds {others}{way_out}" if others else refused[0])
         raise CheckpointError(f"holds no model that FFCLIP knows ({_few(file)}): {_CHOOSE}")
-    notes = [f"the file {refusal}" for refusal in refused] + ([f"{_ALSO}{others}"] if others else [])
+    notes = [f"{_REFUSED}{refusal}" for refusal in refused] + ([f"{_ALSO}{others}"] if others else [])
     # A generator beside an encoder or modulation blocks is of their kind of file.
     layouts = [parts[kind].layout for kind in ("encoder", "modulator") if kind in parts]
     if "generator" in parts and layouts:
@@ -117,8 +117,10 @@ def build(path: str | Path, parts: Mapping[str, Part], kind: str) -> Network:
         found = " and ".join(f"the {words(part)}" for part in parts)
         notes = next(iter(parts.values())).notes
         others = "".join(f" and {note.removeprefix(_ALSO)}" for note in notes if note.startswith(_ALSO))
-        raise CheckpointError(
-            f"{Path(path).name} holds {found} of a model{others}, not the {words(kind)}: choose another file."
+        why = "".join(f"; it {note.removeprefix(_REFUSED)}" for note in notes if note.startswith(_REFUSED))
+        raise about(
+            Path(path),
+            CheckpointError(f"holds {found} of a model{others}, not the {words(kind)}: choose another file{why}"),
         )
     with _about(Path(path)):
         return parts[kind].build()

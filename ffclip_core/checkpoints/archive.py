@@ -28,7 +28,7 @@ def read_archive(path: Path) -> tuple[Any, int]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _entries(archive)
+            entries = _entries(path, archive)
     except CheckpointError:
         raise
     except MemoryError:
@@ -73,11 +73,11 @@ def read_archive(path: Path) -> tuple[Any, int]:
     return tree, max(path.stat().st_size, sum(entry.length for entry in known.values()))
 
 
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _entries(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         name = entry.filename.replace("\\", "/")  # Some programs on Windows write them so.
-        if len(entries) > _MOST_ENTRIES or name in entries:
+        if len(entries) > max(_MOST_ENTRIES, path.stat().st_size // 100) or name in entries:
             raise CheckpointError("is no model file: its archive has far too many entries, or one name twice")
         if name.startswith("/") or ".." in name.split("/"):
             raise CheckpointError("is no model file: a name in its archive leads out of it")

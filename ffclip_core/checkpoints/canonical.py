@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from .files import Contents
-from .pickles import as_dict, as_stored, module_attributes, module_state, settings
+from .pickles import Name, Object, as_dict, as_stored, module_attributes, module_state, settings
 from .stored import Stored
 
-_MOST_NAMES, _DEEPEST, _LONGEST_LIST = 200_000, 12, 16
+_MOST_NAMES, _DEEPEST, _LONGEST_LIST, _LONGEST_NAME = 200_000, 12, 16, 1000
+_MOST_TEXTS = 100_000
 # Words in a place by which programs call the average of a network's weights over its training.
-_AVERAGED = {"ema", "averaged", "average", "shadow", "swa", "gs", "ema1", "emas"}
+_AVERAGED = {"ema", "gema", "avg", "averaged", "average", "averagedmodel", "running", "moving", "shadow", "swa", "gs"}
 _SETTINGS = ("opts", "args", "hyper_parameters", "hparams", "config", "cfg", "options")
 MEAN_CODES = ("latent_avg", "w_avg", "mean_latent", "dlatent_avg", "latent_mean", "mean_w", "truncation_latent")
 """Names of a generator's mean code."""
@@ -42,9 +43,8 @@ class Flat:
     settings: dict[str, dict[str, Any]]
     modules: dict[str, Any]
 
-    def networks(self, marks: Collection[str]) -> list[Network]:
-        """The networks that have all tensors of these names, the averaged ones first, each with all that stands below
-        the same prefix."""
+    def places(self, marks: Collection[str]) -> list[str]:
+        """What stands before the names of networks that have all tensors of these names, averaged ones first."""
         first, *others = marks
         prefixes = [
             name.removesuffix(first)
@@ -53,20 +53,21 @@ class Flat:
         ]
         prefixes = [prefix for prefix in prefixes if all(prefix + mark in self.tensors for mark in others)]
         prefixes.sort(key=lambda prefix: not _is_averaged(prefix))
-        return [Network(prefix, self.below(prefix)) for prefix in prefixes]
+        return prefixes
 
     def network(self, marks: Collection[str], what: str) -> Network | None:
-        """The network of this kind that is to be used; where there are several, a note says which it is."""
-        found = self.networks(marks)
+        """The network of this kind that is to be used, with all that stands below its place; where there are several, a
+        note says which it is."""
+        found = self.places(marks)
         if not found:
             return None
         chosen, *others = found
         if not others:
-            return chosen
-        why = "averaged over its training" if _is_averaged(chosen.prefix) else "the first"
-        names = ", ".join(f"'{_shown(other.prefix)}'" for other in others[:3])
-        note = f"of its {len(found)} {what}s, '{_shown(chosen.prefix)}' was taken ({why}), not {names}"
-        return Network(chosen.prefix, chosen.tensors, (note,))
+            return Network(chosen, self.below(chosen))
+        why = "averaged over its training" if _is_averaged(chosen) else "the first"
+        names = ", ".join(f"'{_shown(other)}'" for other in others[:3])
+        note = f"of its {len(found)} {what}s, '{_shown(chosen)}' was taken ({why}), not {names}"
+        return Network(chosen, self.below(chosen), (note,))
 
     def below(self, prefix: str) -> dict[str, Stored]:
         """The tensors whose names begin with the prefix, without it."""
@@ -80,6 +81,32 @@ class Flat:
                 if tensor is not None and tensor.shape[-1:] == (width,) and 0 not in tensor.shape:
                     return tensor
         return None
+
+    def words(self, pattern: re.Pattern[str]) -> set[str]:
+        """All that fits the pattern in the texts beside the tensors: in settings of any library, which are inert
+        objects of any form, and in a header's metadata."""
+        found: set[str] = set()
+        pending: list[Any] = [self.contents.tree, self.contents.metadata]
+        seen: set[int] = set()
+        for _ in range(_MOST_TEXTS):
+            if not pending:
+                break
+            value = pending.pop()
+            if isinstance(value, bytes):
+                value = value[:_LONGEST_NAME].decode("latin1")
+            if isinstance(value, Name):
+                value = value.name
+            if isinstance(value, str):
+                found.update(pattern.findall(value[:65_536]))
+            elif id(value) not in seen and not isinstance(value, Stored):
+                seen.add(id(value))
+                if isinstance(value, Object):
+                    pending += [value.kind, value.arguments, value.state, value.items, value.elements]
+                elif isinstance(value, dict):
+                    pending += [*value.keys(), *value.values()]
+                elif isinstance(value, (list, tuple, set, frozenset)):
+                    pending += value
+        return found
 
     def settings_of(self, prefix: str) -> dict[str, Any]:
         """The settings that stand nearest to a network; empty where there are none."""
@@ -141,7 +168,7 @@ def flatten(contents: Contents) -> Flat:
         seen.add(id(value))
         # Backwards onto the stack, so that what stands first in the file comes first.
         for name, item in reversed(entries.items()):
-            if not isinstance(name, (str, int)):
+            if not isinstance(name, (str, int)) or len(prefix) + len(str(name)) > _LONGEST_NAME:
                 continue
             if name in _SETTINGS and as_stored(item) is None and as_dict(item) is not None:
                 found.settings.setdefault(prefix, settings(item))
@@ -169,7 +196,7 @@ def _outwards(prefix: str) -> Iterator[str]:
 
 
 def _is_averaged(prefix: str) -> bool:
-    return not _AVERAGED.isdisjoint(re.split(r"[._]+", prefix.lower()))
+    return not _AVERAGED.isdisjoint(re.split(r"[._-]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", prefix).lower()))
 
 
 def _shown(prefix: str) -> str:

@@ -58,7 +58,7 @@ def read(file: Flat) -> list[Part]:
         network = file.network(_TRANSFORMERS_MARKS, "text encoder")
         tensors = _from_transformers(network.tensors) if network else {}
     if network is None:
-        alone = next((what for what, marks in _ALONE.items() if file.networks(marks)), None)
+        alone = next((what for what, marks in _ALONE.items() if file.places(marks)), None)
         if alone:
             raise CheckpointError(f"is {alone}: choose the file of the whole CLIP ViT-B/32")
         return []

@@ -18,6 +18,7 @@ from ..errors import CheckpointError, InputError
 from . import build, read_parts
 from .files import read_file
 from .own import save_part
+from .shards import find_shards
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
@@ -71,11 +72,14 @@ def _target(path: Path, folder: Path, kind: str) -> Path:
 
 
 def _digest(path: Path) -> str:
+    """Of a file's bytes; of a model in several files, of all of them."""
     digest = hashlib.sha256()
+    shards = find_shards(path)
     try:
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+        for place in [path] if shards is None else sorted({path, *shards[0]}):
+            with place.open("rb") as file:
+                while piece := file.read(1 << 20):
+                    digest.update(piece)
     except OSError as error:
         raise CheckpointError(f"{path.name} can't be read ({error.strerror}): look at its permissions.") from error
     return digest.hexdigest()

@@ -59,8 +59,9 @@ def read(file: Flat) -> list[Part]:
 
 def _generator(tree: Any) -> Object | None:
     """The network that draws, of (G, D, Gs) the last; a discriminator where there is nothing else."""
-    networks = list(tree) if isinstance(tree, (tuple, list)) else [tree]
-    if not networks or not all(isinstance(item, Object) and item.kind.endswith(_NETWORKS) for item in networks):
+    found = list(tree.values()) if isinstance(tree, dict) else list(tree) if isinstance(tree, (tuple, list)) else [tree]
+    networks = [item for item in found if isinstance(item, Object) and item.kind.endswith(_NETWORKS)]
+    if not networks:
         return None
     return next((network for network in reversed(networks) if not _is_discriminator(network)), networks[-1])
 

@@ -291,3 +291,72 @@ def test_files_are_read_the_same_whatever_pytorchs_default_is(
         torch.set_default_dtype(torch.float32)
     for one, other in zip(found, expected, strict=True):
         same(one, other)
+
+
+def test_what_an_encoder_is_follows_from_settings_of_any_form(networks: dict, tmp_path: Path) -> None:
+    """e4e's and pSp's tensors have the same names; to take one for the other would shift every code."""
+    encoder = networks["encoder"]
+    state = {f"encoder.{key}": value for key, value in encoder.state_dict().items() if key != "latent_avg"}
+    told = "GradualStyleEncoder"
+    for beside in (
+        {"opts": argparse.Namespace(encoder_type=told)},
+        {"hyper_parameters": {"opts": argparse.Namespace(model=argparse.Namespace(encoder_type=told))}},
+        {"training_options": ["--encoder_type", told]},
+        {"settings": '{"encoder_type": "' + told + '"}'},
+        {"encoder_type": told.encode()},
+    ):
+        torch.save({"state_dict": state, "latent_avg": encoder.latent_avg, **beside}, tmp_path / "file")
+        assert not load_encoder(tmp_path / "file").deltas, beside
+    torch.save({"state_dict": state, "latent_avg": encoder.latent_avg}, tmp_path / "file")
+    assert load_encoder(tmp_path / "file").deltas
+    assert "does not say whether its encoder is e4e's or pSp's" in " ".join(
+        read_parts(tmp_path / "file")["encoder"].notes
+    )
+    torch.save({"state_dict": state, "cfg": {"name": "ResNetBackboneEncoder"}}, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="an encoder of the kind 'ResNetBackboneEncoder'"):
+        load_encoder(tmp_path / "file")
+
+
+def test_an_encoder_goes_with_the_decoder_beside_it(networks: dict, tmp_path: Path) -> None:
+    """Whatever other generators stand in the file."""
+    small = varied(Generator(8, {4: 8, 8: 8}, 12, 2))
+    state = {f"encoder.{key}": value for key, value in networks["encoder"].state_dict().items() if key != "latent_avg"}
+    state |= {f"decoder.{key}": value for key, value in layouts.g_ema(networks["generator"]).items()}
+    average = networks["encoder"].latent_avg
+    torch.save({"state_dict": state, "latent_avg": average, "g_ema": layouts.g_ema(small)}, tmp_path / "file")
+    assert load_encoder(tmp_path / "file").num_layers == 6
+
+
+def test_an_encoder_that_was_trained_without_the_mean_code_gets_none(networks: dict, tmp_path: Path) -> None:
+    encoder = networks["encoder"]
+    layouts.e4e(tmp_path / "file", encoder, networks["generator"], encoder.latent_avg)
+    content = torch.load(tmp_path / "file", weights_only=False)
+    content["opts"]["start_from_latent_avg"] = False
+    torch.save(content, tmp_path / "file")
+    assert not load_encoder(tmp_path / "file").latent_avg.any()
+
+
+def test_why_a_part_cannot_be_used_is_told_when_it_is_asked_for(networks: dict, tmp_path: Path) -> None:
+    layouts.e4e(tmp_path / "file", networks["encoder"], networks["generator"], None)
+    content = torch.load(tmp_path / "file", weights_only=False)
+    content["state_dict"]["encoder.input_layer.0.weight"] = torch.zeros(16, 19, 3, 3)
+    torch.save(content, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="holds the generator .*not the encoder.*an encoder of 19 channels"):
+        load_encoder(tmp_path / "file")
+    state = {
+        f"encoder.{key}": torch.zeros(1)
+        for key in ("input_layer.0.weight", "body.0.res_layer.1.weight", "linear.weight")
+    }
+    torch.save({"state_dict": state}, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="an encoder into W"):
+        load_encoder(tmp_path / "file")
+
+
+def test_names_of_any_length_take_bounded_time(tmp_path: Path) -> None:
+    import time
+
+    save_file({"a." * 40_000: torch.zeros(1), "synthesis.blocks." * 20_000: torch.zeros(1)}, tmp_path / "file")
+    start = time.process_time()
+    with pytest.raises(CheckpointError):
+        load_generator(tmp_path / "file")
+    assert time.process_time() - start < 20

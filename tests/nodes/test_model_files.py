@@ -90,6 +90,11 @@ def test_files_of_one_name_in_two_folders_can_each_be_chosen(models: tuple, layo
     assert len(names) == 3
     assert {model_files.find("generator", name) for name in names} == {first, second, third}
     assert model_files.find("generator", "same.pt") == first, "a graph that was saved while there was one"
+    first.unlink()
+    third.unlink()
+    folder_paths.filename_list_cache.clear()
+    assert model_files.choices("generator")[1:] == ["same.pt"]
+    assert model_files.find("generator", "stylegan/same.pt") == second, "and one that was saved while there were more"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ _FORBIDDEN_OF_PATHS = frozenset(
     "chmod hardlink_to lchmod link_to mkdir open rename replace rmdir symlink_to touch unlink write_bytes "
     "write_text".split()
 )
+# What functions of these modules give, which stands in honest settings.
+_HARMLESS = frozenset(
+    "os.stat_result posix.stat_result nt.stat_result os.uname_result posix.uname_result os.times_result "
+    "posix.times_result os.terminal_size socket.AddressFamily socket.SocketKind subprocess.CompletedProcess "
+    "sys.version_info sys.flags sys.float_info".split()
+)
 _LONGEST = 1000
 # Python 2's names.
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
@@ -45,7 +51,8 @@ def find(module: str, name: str) -> Name:
     """What a name in a file stands for. Raises ForbiddenNameError for one that only an attack would hold."""
     full = f"{_RENAMED.get(module, module)}.{name}"
     package, last = full.partition(".")[0], full.rpartition(".")[2]
-    if package in _FORBIDDEN_MODULES or full in _FORBIDDEN or (package == "pathlib" and last in _FORBIDDEN_OF_PATHS):
+    forbidden = package in _FORBIDDEN_MODULES and full not in _HARMLESS
+    if forbidden or full in _FORBIDDEN or (package == "pathlib" and last in _FORBIDDEN_OF_PATHS):
         raise ForbiddenNameError(
             f"names '{full[:80]}', which no model file needs and which may be an attack (nothing was run): get the "
             "file from its authors"
