@@ -5,19 +5,7 @@ from __future__ import annotations
 import itertools
 
 from ..errors import CheckpointError
-from .pickles import as_dict, as_stored
 from .stored import Stored
-
-
-def tensors_under(value: object, prefix: str = "") -> dict[str, Stored]:
-    """The tensors of a state dict whose names begin with the prefix, without it."""
-    found = {}
-    for key, item in (as_dict(value) or {}).items():
-        if isinstance(key, str) and key.startswith(prefix):
-            tensor = as_stored(item)
-            if tensor is not None:
-                found[key.removeprefix(prefix)] = tensor
-    return found
 
 
 def count(tensors: dict[str, Stored], pattern: str, start: int = 0) -> int:

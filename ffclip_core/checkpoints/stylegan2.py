@@ -22,10 +22,6 @@ NOISE_SEED = 0
 """Of noise maps that a file lacks: map i is drawn from this seed + i."""
 
 
-def is_generator(tensors: dict[str, Stored]) -> bool:
-    return all(mark in tensors for mark in MARKS)
-
-
 def generator(tensors: dict[str, Stored], latent_avg: Stored | None, layout: str, notes: tuple[str, ...] = ()) -> Part:
     """A generator of g_ema's tensors; others are left aside, and told. A mean code that is not there is estimated from
     mapped noise, noise maps are drawn, a gray picture's ToRGB layers are repeated for red, green and blue."""
