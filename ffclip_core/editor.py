@@ -14,14 +14,14 @@ from torch import Tensor
 
 from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
-from .encoder import Encoder
 from .errors import InputError
-from .generator import GROUP, Generator
-from .modulation import Modulator
+from .networks.encoder import Encoder
+from .networks.generator import GROUP, Generator
+from .networks.modulation import Modulator
 from .pictures import check_pictures, prepare, to_images
 
 if TYPE_CHECKING:
-    from .text_encoder import TextEncoder
+    from .networks.text_encoder import TextEncoder
 
 EMBEDDED = Path(__file__).parent.parent / "models" / "avatars"
 """The folder of the embedded model family."""

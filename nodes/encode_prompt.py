@@ -17,7 +17,7 @@ from .values import shown
 from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWire, check_part
 
 if TYPE_CHECKING:
-    from ..ffclip_core.text_encoder import TextEncoder
+    from ..ffclip_core.networks.text_encoder import TextEncoder
 
 
 class EncodePrompt(io.ComfyNode):
@@ -49,7 +49,7 @@ class EncodePrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, text_encoder: ModelPart[TextEncoder], text: str | None) -> io.NodeOutput:
-        from ..ffclip_core.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+        from ..ffclip_core.networks.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
 
         check_part(text_encoder, TextEncoder, "text_encoder")
         if text is not None and not isinstance(text, str):

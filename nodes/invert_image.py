@@ -6,7 +6,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..ffclip_core.encoder import Encoder
+from ..ffclip_core.networks.encoder import Encoder
 from ..ffclip_core.pictures import FITS, check_mask, check_pictures, prepare
 from .chunking import run_in_chunks
 from .schema import supported

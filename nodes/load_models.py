@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from ..cuda_ops import status
 from ..ffclip_core.checkpoints import build, read_parts
 from ..ffclip_core.editing import check_family
-from ..ffclip_core.precision import has_bfloat16
+from ..ffclip_core.execution.precision import has_bfloat16
 from . import model_files
 from .messages import told
 from .schema import supported

@@ -12,7 +12,7 @@ from comfy_api.latest import io
 
 from ..ffclip_core.alignment_picture import alignment_picture
 from ..ffclip_core.editing import BATCHINGS, Strength, apply_edit, check_family, layer_gates, pairs, strengths
-from ..ffclip_core.modulation import Modulator
+from ..ffclip_core.networks.modulation import Modulator
 from .chunking import run_in_chunks
 from .demand import is_taken
 from .messages import told

@@ -9,8 +9,8 @@ import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.editing import check_family
-from ..ffclip_core.generator import Generator
-from ..ffclip_core.kept_features import KeptFeatures
+from ..ffclip_core.execution.kept_features import KeptFeatures
+from ..ffclip_core.networks.generator import Generator
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
 from .schema import FIXED, supported

@@ -17,7 +17,7 @@ from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
 from ..ffclip_core.finite import require_finite
-from ..ffclip_core.generator import Generator
+from ..ffclip_core.networks.generator import Generator
 from .values import shown
 
 CATEGORY = "FFCLIP"

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from ffclip.ffclip_core.checkpoints import save_part
 from ffclip.ffclip_core.checkpoints.pickles.names import FUNCTIONS
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.modulation import Modulator
-from ffclip.ffclip_core.text_encoder import TextEncoder
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from safetensors.torch import save, save_file
 
 FORBIDDEN = (

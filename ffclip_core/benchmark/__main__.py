@@ -22,12 +22,12 @@ from torch import Tensor
 
 from ...cuda_ops import status
 from .. import Editor, load_encoder, load_generator, load_modulator, load_text_encoder, save_part
-from ..encoder import Encoder
-from ..generator import Generator
-from ..kept_features import KeptFeatures
-from ..modulation import Modulator
-from ..precision import has_bfloat16
-from ..text_encoder import TextEncoder
+from ..execution.kept_features import KeptFeatures
+from ..execution.precision import has_bfloat16
+from ..networks.encoder import Encoder
+from ..networks.generator import Generator
+from ..networks.modulation import Modulator
+from ..networks.text_encoder import TextEncoder
 from . import measure, peer, report
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..encoder import COARSE_HEADS, MEDIUM_HEADS, Encoder
-from ..generator import Generator, ModulatedConv2d, StyledConv, ToRGB
+from ..networks.encoder import COARSE_HEADS, MEDIUM_HEADS, Encoder
+from ..networks.generator import Generator, ModulatedConv2d, StyledConv, ToRGB
 
 
 def draw(generator: Generator, w: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ..encoder import Encoder
 from ..errors import CheckpointError, FFCLIPError, sendable
-from ..generator import Generator
-from ..modulation import Modulator
+from ..networks.encoder import Encoder
+from ..networks.generator import Generator
+from ..networks.modulation import Modulator
 from . import basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
 from .canonical import Flat, flatten
 from .files import about, machine_fault, read_file
@@ -26,7 +26,7 @@ from .parts import Network, Part, words
 __all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "read_parts", "save_part"]
 
 if TYPE_CHECKING:
-    from ..text_encoder import TextEncoder
+    from ..networks.text_encoder import TextEncoder
 
 _log = logging.getLogger(__name__)
 _ALSO, _REFUSED = "the file also holds ", "what it has beside: the file "

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
-from ..encoder import Encoder
 from ..errors import CheckpointError, FFCLIPError
-from ..generator import Generator
-from ..modulation import Modulator
+from ..networks.encoder import Encoder
+from ..networks.generator import Generator
+from ..networks.modulation import Modulator
 from .stored import Stored
 
 if TYPE_CHECKING:
-    from ..text_encoder import TextEncoder
+    from ..networks.text_encoder import TextEncoder
 
 Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder"
 KINDS = ("generator", "encoder", "modulator", "text_encoder")
@@ -29,7 +29,7 @@ def network_class(kind: str) -> type[Network]:
     """Of one of KINDS."""
     if kind == "text_encoder":
         try:
-            from ..text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+            from ..networks.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
         except Exception as error:  # Whatever a broken installation raises (torchvision's is a RuntimeError).
             raise FFCLIPError(
                 f"The text encoder needs open_clip, which can't be loaded here ({type(error).__name__}: "

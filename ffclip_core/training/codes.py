@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..generator import EqualLinear, Generator
+from ..networks.generator import EqualLinear, Generator
 
 LATENT_DIM = 256
 _OFFSET = 3.0

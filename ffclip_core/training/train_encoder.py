@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..checkpoints import save_part
-from ..encoder import Encoder, StyleHead
+from ..networks.encoder import Encoder, StyleHead
 from . import loop
 from .codes import LATENT_DIM, Codes
 from .draw_dataset import SIZE, load

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..checkpoints import save_part
-from ..generator import Generator
+from ..networks.generator import Generator
 from . import loop
 from .codes import LATENT_DIM, Codes
 from .draw_dataset import SIZE, load

@@ -26,10 +26,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ..checkpoints import load_encoder, load_generator, save_part
-from ..encoder import Encoder
-from ..generator import Generator
-from ..modulation import Modulator
-from ..text_encoder import TextEncoder
+from ..networks.encoder import Encoder
+from ..networks.generator import Generator
+from ..networks.modulation import Modulator
+from ..networks.text_encoder import TextEncoder
 from . import loop
 from .avatars import Avatar, parameters, sample
 from .captions import caption

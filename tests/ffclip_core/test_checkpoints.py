@@ -21,10 +21,10 @@ from ffclip.ffclip_core import (
     load_text_encoder,
     save_part,
 )
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.modulation import Modulator
-from ffclip.ffclip_core.text_encoder import TextEncoder
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from safetensors import safe_open
 from safetensors.torch import save_file
 

@@ -8,10 +8,11 @@ import golden
 import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import InputError, load_encoder, packed_convolution
+from ffclip.ffclip_core import InputError, load_encoder
 from ffclip.ffclip_core.benchmark import peer
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
+from ffclip.ffclip_core.execution import packed_convolution
+from ffclip.ffclip_core.execution.packed_convolution import PackedConv2d, has_kernels
+from ffclip.ffclip_core.networks.encoder import Encoder
 
 
 def test_the_keys_are_those_of_published_files() -> None:

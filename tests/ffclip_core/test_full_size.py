@@ -14,9 +14,9 @@ import pytest
 import torch
 from ffclip.ffclip_core import load_encoder, load_generator, load_modulator, save_part
 from ffclip.ffclip_core.checkpoints.convert import convert
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
 from safetensors.torch import load_file
 from torch import Tensor
 

@@ -10,16 +10,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import ffclip.ffclip_core.generator as generator_module
+import ffclip.ffclip_core.networks.generator as generator_module
 import golden
 import pytest
 import torch
 from ffclip.cuda_ops import styles, upfirdn2d
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.benchmark import peer
-from ffclip.ffclip_core.generator import EqualLinear, Generator, ModulatedConv2d, StyledConv, ToRGB, style_table
-from ffclip.ffclip_core.kept_features import KeptFeatures
-from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.execution.kept_features import KeptFeatures
+from ffclip.ffclip_core.networks.generator import (
+    EqualLinear,
+    Generator,
+    ModulatedConv2d,
+    StyledConv,
+    ToRGB,
+    style_table,
+)
+from ffclip.ffclip_core.networks.modulation import Modulator
 from torch import Tensor, nn
 
 OPS = golden.tensors("ops")
@@ -290,7 +297,7 @@ MEMORY = """
 import sys, torch
 sys.path.insert(0, sys.argv[2])
 import memory
-from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.networks.generator import Generator
 torch.set_grad_enabled(False)
 generator = Generator(512, dict.fromkeys((4, 8, 16, 32, 64, 128, 256, 512), 32), 16, 1).eval()
 w = torch.randn(int(sys.argv[1]), 16, 16)

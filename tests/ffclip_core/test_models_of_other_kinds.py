@@ -10,7 +10,7 @@ import pytest
 import torch
 from ffclip.ffclip_core import CheckpointError, load_generator, load_modulator, load_text_encoder
 from ffclip.ffclip_core.checkpoints import read_parts
-from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.networks.generator import Generator
 from safetensors.torch import save_file
 from torch import Tensor
 

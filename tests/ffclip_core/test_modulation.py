@@ -9,7 +9,7 @@ import layouts
 import pytest
 import torch
 from ffclip.ffclip_core import InputError, load_modulator
-from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.networks.modulation import Modulator
 
 # They compute in float64 and give float32: what they are off must not show there.
 EXACT = torch.finfo(torch.float32).eps

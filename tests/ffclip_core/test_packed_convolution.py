@@ -11,12 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import ffclip.ffclip_core.packed_convolution as module
+import ffclip.ffclip_core.execution.packed_convolution as module
 import golden
 import pytest
 import torch
 import torch.nn.functional as F
-from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
+from ffclip.ffclip_core.execution.packed_convolution import PackedConv2d, has_kernels
 from torch import Tensor
 
 SAME = golden.rounding(9 * 48)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core import InputError, load_text_encoder
-from ffclip.ffclip_core.text_encoder import PIECE, TextEncoder, _tokenizer, _tokens
+from ffclip.ffclip_core.networks.text_encoder import PIECE, TextEncoder, _tokenizer, _tokens
 from safetensors.torch import save_file
 
 

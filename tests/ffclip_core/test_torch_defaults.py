@@ -17,12 +17,12 @@ from ffclip.cuda_ops import plain, self_test
 from ffclip.ffclip_core import Editor
 from ffclip.ffclip_core.alignment_picture import alignment_picture
 from ffclip.ffclip_core.editing import apply_edit, combine, layer_gates
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.kept_features import KeptFeatures
-from ffclip.ffclip_core.modulation import Modulator
+from ffclip.ffclip_core.execution.kept_features import KeptFeatures
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from ffclip.ffclip_core.pictures import prepare, to_images
-from ffclip.ffclip_core.text_encoder import TextEncoder
 from torch import Tensor, nn
 
 LAYERS, WIDTH = 12, 32

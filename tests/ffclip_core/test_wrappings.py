@@ -13,10 +13,10 @@ import pytest
 import torch
 from ffclip.ffclip_core import CheckpointError, load_encoder, load_generator, load_modulator, load_text_encoder
 from ffclip.ffclip_core.checkpoints import read_parts
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.modulation import Modulator
-from ffclip.ffclip_core.text_encoder import TextEncoder
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file

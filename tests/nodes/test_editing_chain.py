@@ -320,7 +320,7 @@ def test_a_value_that_the_server_lets_through(
 
 def test_the_encoder_stays_packed_from_run_to_run(chain, parts, sample) -> None:  # noqa: ANN001
     """ComfyUI's memory management looks at the network before each run."""
-    from ffclip.ffclip_core.packed_convolution import PackedConv2d, has_kernels
+    from ffclip.ffclip_core.execution.packed_convolution import PackedConv2d, has_kernels
 
     if not has_kernels(torch.float32):
         pytest.skip("no oneDNN for x86 here: weights stay plain")
@@ -348,8 +348,8 @@ def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
 
 
 def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable) -> None:
-    from ffclip.ffclip_core.encoder import Encoder
-    from ffclip.ffclip_core.generator import Generator
+    from ffclip.ffclip_core.networks.encoder import Encoder
+    from ffclip.ffclip_core.networks.generator import Generator
     from ffclip.nodes.wires import ModelPart
 
     cpu = torch.device("cpu")
@@ -374,9 +374,9 @@ def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable
 
 
 def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
-    from ffclip.ffclip_core.encoder import Encoder
-    from ffclip.ffclip_core.generator import Generator
-    from ffclip.ffclip_core.modulation import Modulator
+    from ffclip.ffclip_core.networks.encoder import Encoder
+    from ffclip.ffclip_core.networks.generator import Generator
+    from ffclip.ffclip_core.networks.modulation import Modulator
     from ffclip.nodes.wires import Embedding, ModelPart
 
     cpu = torch.device("cpu")

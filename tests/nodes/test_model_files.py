@@ -13,10 +13,10 @@ EMBEDDED = "avatars (embedded)"
 def layouts_of_ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Small files of each published layout, as their programs write them."""
     import layouts
-    from ffclip.ffclip_core.encoder import Encoder
-    from ffclip.ffclip_core.generator import Generator
-    from ffclip.ffclip_core.modulation import Modulator
-    from ffclip.ffclip_core.text_encoder import TextEncoder
+    from ffclip.ffclip_core.networks.encoder import Encoder
+    from ffclip.ffclip_core.networks.generator import Generator
+    from ffclip.ffclip_core.networks.modulation import Modulator
+    from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 
     folder = tmp_path_factory.mktemp("layouts")
     generator = Generator(16, {4: 8, 8: 8, 16: 8}, 24, 2)
@@ -292,9 +292,9 @@ def test_a_replaced_file_is_loaded_again(models, nodes: dict) -> None:  # noqa: 
 def test_a_published_file_is_converted_and_never_overwritten(models, run, tmp_path: Path) -> None:  # noqa: ANN001
     import layouts
     from ffclip.ffclip_core import load_encoder, load_generator
-    from ffclip.ffclip_core.encoder import Encoder
     from ffclip.ffclip_core.errors import CheckpointError
-    from ffclip.ffclip_core.generator import Generator
+    from ffclip.ffclip_core.networks.encoder import Encoder
+    from ffclip.ffclip_core.networks.generator import Generator
     from ffclip.nodes import model_files
 
     folder, _ = models

@@ -15,7 +15,7 @@ from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, save_part
 from ffclip.ffclip_core.checkpoints import read_parts
 from ffclip.ffclip_core.checkpoints.parts import KINDS
-from ffclip.ffclip_core.encoder import Encoder
+from ffclip.ffclip_core.networks.encoder import Encoder
 from PIL import Image
 
 Graph = dict[str, Any]

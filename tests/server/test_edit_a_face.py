@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 from ffclip import run
-from ffclip.ffclip_core.encoder import Encoder
-from ffclip.ffclip_core.generator import Generator
-from ffclip.ffclip_core.modulation import Modulator
-from ffclip.ffclip_core.text_encoder import TextEncoder
+from ffclip.ffclip_core.networks.encoder import Encoder
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from PIL import Image
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}

@@ -12,7 +12,7 @@ import torch
 pytest.importorskip("dicebear", reason="training needs the extra `train`")
 pytest.importorskip("resvg_py", reason="training needs the extra `train`")
 
-from ffclip.ffclip_core.generator import Generator
+from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.training.avatars import ATTRIBUTES
 from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
 from ffclip.ffclip_core.training.judge import attribute_losses

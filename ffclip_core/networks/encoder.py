@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..cuda_ops.style_table import accurate
+from ...cuda_ops.style_table import accurate
+from ..errors import InputError
+from ..execution.packed_convolution import PackedConv2d
+from ..finite import require_finite
 from .construction import in_float32
-from .errors import InputError
-from .finite import require_finite
 from .generator import EqualLinear
-from .packed_convolution import PackedConv2d
 
 COARSE_HEADS, MEDIUM_HEADS = 3, 4
 """How many heads read the coarsest and the middle pyramid level; all others read the finest."""

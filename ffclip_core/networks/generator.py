@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..cuda_ops import StyleTable, epilogue, fir_epilogue, fused_leaky_relu, rgb_skip, styles
-from ..cuda_ops.graphs import Graphs
-from ..cuda_ops.style_table import accurate
+from ...cuda_ops import StyleTable, epilogue, fir_epilogue, fused_leaky_relu, rgb_skip, styles
+from ...cuda_ops.graphs import Graphs
+from ...cuda_ops.style_table import accurate
+from ..errors import InputError
+from ..execution.kept_features import KeptFeatures
+from ..execution.strips import draw_blocks
+from ..finite import require_finite
 from .construction import in_float32
-from .errors import InputError
-from .finite import require_finite
-from .kept_features import KeptFeatures
-from .strips import draw_blocks
 
 NOISE_MODES = ("const", "random", "none")
 HALF_CLAMP = 256.0

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
+from ..finite import require_finite
 from .construction import in_float32
-from .errors import InputError
-from .finite import require_finite
 
 TOGETHER = 16
 """Codes that are taken through the blocks together: each needs a text-latent map, D × D, in every block."""

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..cuda_ops import rgb_skip
-from ..cuda_ops.plain import GAIN, SLOPE
+from ...cuda_ops import rgb_skip
+from ...cuda_ops.plain import GAIN, SLOPE
 
 if TYPE_CHECKING:
-    from .generator import Modulation, StyledConv, ToRGB
+    from ..networks.generator import Modulation, StyledConv, ToRGB
 
     Block = tuple[tuple[StyledConv, StyledConv, ToRGB], Sequence[Modulation], Sequence[Tensor | None]]
     Rows = Callable[[int, int], Tensor]

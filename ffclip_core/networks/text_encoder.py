@@ -13,8 +13,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor
 
+from ..errors import InputError
 from .construction import in_float32
-from .errors import InputError
 
 CONTEXT_LENGTH = 77
 TOGETHER = 64

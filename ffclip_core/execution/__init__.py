@@ -1,0 +1,1 @@
+"""How the networks' numbers are computed fast."""

@@ -1,0 +1,1 @@
+"""The networks, as plain modules: generator, encoder, modulation, text encoder."""
