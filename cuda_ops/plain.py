@@ -77,13 +77,13 @@ def fir_epilogue(
 ) -> Tensor:
     """The FIR filter after a transposed convolution, then the epilogue; shapes as in operators.fir_epilogue."""
     channels = x.shape[1]
-    fir = _fir(x.device, x.dtype).expand(channels, 1, 4, 4)
+    taps = fir(x.device, x.dtype).expand(channels, 1, 4, 4)
     if len(x) > 1:
-        x = F.conv2d(x, fir, padding=1, groups=channels)
+        x = F.conv2d(x, taps, padding=1, groups=channels)
         return epilogue(x, bias, demodulation, noise, strength, clamp, style)
     # One picture's demodulation and bias go into the filter.
     scale = GAIN if demodulation is None else (demodulation[0] * GAIN).to(x.dtype)[:, None, None, None]
-    x = F.conv2d(x, fir * scale, (bias * GAIN).to(x.dtype), padding=1, groups=channels)
+    x = F.conv2d(x, taps * scale, (bias * GAIN).to(x.dtype), padding=1, groups=channels)
     return _activate(x, noise, strength, clamp, style, None if needs_gradient(x, noise, strength, style) else x)
 
 
@@ -95,8 +95,8 @@ def rgb_skip(rgb: Tensor, bias: Tensor, skip: Tensor | None = None, clamp: float
         rgb = torch.clamp(rgb, -clamp, clamp, out=out)
     if skip is not None:
         channels = skip.shape[1]
-        fir = _fir(skip.device, skip.dtype).expand(channels, 1, 4, 4)
-        rgb = torch.add(rgb, F.conv_transpose2d(skip, fir, stride=2, padding=1, groups=channels), out=out)
+        taps = fir(skip.device, skip.dtype).expand(channels, 1, 4, 4)
+        rgb = torch.add(rgb, F.conv_transpose2d(skip, taps, stride=2, padding=1, groups=channels), out=out)
     return rgb
 
 
@@ -147,7 +147,7 @@ def may_overwrite(x: Tensor) -> bool:
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
 
 
-def _fir(device: torch.device, dtype: torch.dtype) -> Tensor:
+def fir(device: torch.device, dtype: torch.dtype) -> Tensor:
     """[1, 3, 3, 1] in both axes over 16: it sums to 4, which makes up for zeros put in between."""
     if (device, dtype) in _FIRS:  # A graph that is being recorded cannot bring numbers from the CPU.
         return _FIRS[device, dtype]

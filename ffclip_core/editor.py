@@ -15,8 +15,9 @@ from torch import Tensor
 from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
 from .errors import InputError
+from .execution.plan import GROUP
 from .networks.encoder import Encoder
-from .networks.generator import GROUP, Generator
+from .networks.generator import Generator
 from .networks.modulation import Modulator
 from .pictures import check_pictures, prepare, to_images
 

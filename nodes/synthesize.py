@@ -9,8 +9,8 @@ import torch
 from comfy_api.latest import io
 
 from ..ffclip_core.editing import check_family
+from ..ffclip_core.execution.generator import FastGenerator
 from ..ffclip_core.execution.kept_features import KeptFeatures
-from ..ffclip_core.networks.generator import Generator
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
 from .schema import FIXED, supported
@@ -23,7 +23,7 @@ REDUCTION = {"full": 1, "half": 2, "quarter": 4}
 LARGEST_SEED = 2**63 - 1
 # What a generator's last pictures left, by node: of two nodes, before and after an edit, for as long as it is there.
 MOST_KEPT = 2
-_KEPT: WeakKeyDictionary[Generator, dict[str | None, KeptFeatures]] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[FastGenerator, dict[str | None, KeptFeatures]] = WeakKeyDictionary()
 
 
 class Synthesize(io.ComfyNode):
@@ -74,13 +74,13 @@ class Synthesize(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        generator: ModelPart[Generator],
+        generator: ModelPart[FastGenerator],
         latent: Latent,
         noise: str | None,
         seed: int | None,
         output_size: str | None,
     ) -> io.NodeOutput:
-        check_part(generator, Generator, "generator")
+        check_part(generator, FastGenerator, "generator")
         check_latent(latent)
         noise = option(noise, NOISES, "const", "The noise")
         first_seed = whole_number(seed, 0, "The seed")
@@ -103,7 +103,7 @@ class Synthesize(io.ComfyNode):
         return io.NodeOutput(images)
 
 
-def _kept_features(generator: Generator, node_id: str | None) -> KeptFeatures:
+def _kept_features(generator: FastGenerator, node_id: str | None) -> KeptFeatures:
     """Those of this node, as the last used."""
     of_nodes = _KEPT.setdefault(generator, {})
     kept = of_nodes.pop(node_id, None) or KeptFeatures()

@@ -16,8 +16,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
+from ..ffclip_core.execution.generator import FastGenerator
 from ..ffclip_core.finite import require_finite
-from ..ffclip_core.networks.generator import Generator
 from .values import shown
 
 CATEGORY = "FFCLIP"
@@ -34,7 +34,7 @@ class Patcher(ModelPatcher):
     """Lets a network forget what it keeps on a device when ComfyUI takes part of it away from there."""
 
     def partially_unload(self, *arguments: Any, **options: Any) -> Any:
-        if isinstance(self.model, Generator):
+        if isinstance(self.model, FastGenerator):
             self.model.refresh()
         return super().partially_unload(*arguments, **options)
 

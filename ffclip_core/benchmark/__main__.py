@@ -22,10 +22,10 @@ from torch import Tensor
 
 from ...cuda_ops import status
 from .. import Editor, load_encoder, load_generator, load_modulator, load_text_encoder, save_part
+from ..execution.encoder import FastEncoder
+from ..execution.generator import FastGenerator
 from ..execution.kept_features import KeptFeatures
 from ..execution.precision import has_bfloat16
-from ..networks.encoder import Encoder
-from ..networks.generator import Generator
 from ..networks.modulation import Modulator
 from ..networks.text_encoder import TextEncoder
 from . import measure, peer, report
@@ -77,12 +77,12 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _generator(size: int) -> Generator:
+def _generator(size: int) -> FastGenerator:
     """Random weights, as spread as those of trained networks, for pictures as spread as real ones in [-1, 1]."""
     torch.manual_seed(0)
     spreads = {"modulation.weight": 0.6, "noise.weight": 0.05, "activate.bias": 0.2, "modulation.bias": 0.1}
     with torch.inference_mode(False), torch.no_grad():
-        generator = Generator(size, {side: count for side, count in CHANNELS.items() if side <= size})
+        generator = FastGenerator(size, {side: count for side, count in CHANNELS.items() if side <= size})
         for key, value in generator.state_dict().items():
             for ending, spread in spreads.items():
                 if key.endswith(ending):
@@ -95,7 +95,7 @@ def _generator(size: int) -> Generator:
     return generator.eval().requires_grad_(False)
 
 
-def _codes(generator: Generator, batch: int) -> Tensor:
+def _codes(generator: FastGenerator, batch: int) -> Tensor:
     shape = (batch, generator.num_layers, generator.latent_dim)
     return 0.55 * torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(generator.latent_avg.device)
 
@@ -105,7 +105,7 @@ def _synthesis(device: torch.device, lower: list[torch.dtype], budget: float, qu
         generator = _generator(size).to(device)
         others = {}
         for dtype in lower:
-            others[dtype] = Generator(size, generator.channels).eval().requires_grad_(False).to(device)
+            others[dtype] = FastGenerator(size, generator.channels).eval().requires_grad_(False).to(device)
             others[dtype].load_state_dict(generator.state_dict())
             others[dtype].set_precision(dtype)
         for batch in (1, 4) if quick else (1, 4, 8):
@@ -171,8 +171,8 @@ def _partial(device: torch.device, budget: float) -> dict[str, float]:
 
 def _encoder(device: torch.device, lower: list[torch.dtype], budget: float) -> dict[str, Any]:
     torch.manual_seed(0)
-    plain = Encoder().eval().to(device)  # Weights that require gradients are never packed.
-    ours = Encoder().eval().requires_grad_(False)
+    plain = FastEncoder().eval().to(device)  # Weights that require gradients are never packed.
+    ours = FastEncoder().eval().requires_grad_(False)
     ours.load_state_dict(plain.state_dict())
     ours = ours.to(device).to(memory_format=torch.channels_last)  # As it is loaded from a file.
     x = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(1)).to(device) * 2 - 1
@@ -180,7 +180,7 @@ def _encoder(device: torch.device, lower: list[torch.dtype], budget: float) -> d
     result: dict[str, Any] = {"difference": _largest(ours(x), expected), "seconds": {}, "error": {}}
     cases: dict[str, Callable[[], Tensor]] = {"peer": lambda: peer.encode(plain, x), "float32": lambda: ours(x)}
     for dtype in [d for d in lower if d == torch.bfloat16]:
-        half = Encoder().eval().requires_grad_(False)
+        half = FastEncoder().eval().requires_grad_(False)
         half.load_state_dict(plain.state_dict())
         half = half.to(device, dtype).to(memory_format=torch.channels_last)
         cases[_name(dtype)] = lambda half=half, dtype=dtype: half(x.to(dtype))
@@ -193,7 +193,7 @@ def _others(device: torch.device, budget: float) -> dict[str, float]:
     """Text, modulation, and a whole edit of faces' size."""
     torch.manual_seed(0)
     generator = _generator(1024).to(device)
-    encoder = Encoder().eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    encoder = FastEncoder().eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
     modulator = Modulator().eval().requires_grad_(False)
     modulator = modulator.to(device)
     text = TextEncoder().eval().requires_grad_(False).to(device)
@@ -218,7 +218,7 @@ def _many_prompts(device: torch.device, quick: bool) -> dict[str, int | None]:
     generator = _generator(1024).to(device)
     modulator = Modulator().eval().requires_grad_(False).to(device)
     text = TextEncoder().eval().requires_grad_(False).to(device)
-    encoder = Encoder(blocks=(1, 1, 1, 1)).eval().requires_grad_(False).to(device)
+    encoder = FastEncoder(blocks=(1, 1, 1, 1)).eval().requires_grad_(False).to(device)
     editor = Editor(generator, encoder, modulator, text)
     w = _codes(generator, 1)
 
@@ -237,7 +237,7 @@ def _loading() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.manual_seed(0)
-        encoder, generator, modulator = Encoder().eval(), _generator(1024), Modulator().eval()
+        encoder, generator, modulator = FastEncoder().eval(), _generator(1024), Modulator().eval()
         state = {f"encoder.{key}": value for key, value in encoder.state_dict().items() if key != "latent_avg"}
         state |= {f"decoder.{key}": value for key, value in generator.state_dict().items() if key != "latent_avg"}
         torch.save({"state_dict": state, "latent_avg": encoder.latent_avg, "opts": {}}, folder / "e4e.pt")
@@ -258,7 +258,7 @@ def _loading() -> dict[str, Any]:
 
         def ordinary() -> None:
             whole = torch.load(folder / "e4e.pt", map_location="cpu", weights_only=True)["state_dict"]
-            for part, network in (("encoder", Encoder()), ("decoder", Generator(1024, CHANNELS))):
+            for part, network in (("encoder", FastEncoder()), ("decoder", FastGenerator(1024, CHANNELS))):
                 found = {key.removeprefix(f"{part}."): value for key, value in whole.items() if key.startswith(part)}
                 network.load_state_dict(found, strict=False)
             whole = torch.load(folder / "ffclip.pt", map_location="cpu", weights_only=True)["state_dict"]

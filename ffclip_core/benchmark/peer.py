@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.encoder import COARSE_HEADS, MEDIUM_HEADS, Encoder
-from ..networks.generator import Generator, ModulatedConv2d, StyledConv, ToRGB
+from ..networks.generator import Generator
+from ..networks.layers import ModulatedConv2d, StyledConv, ToRGB
 
 
 def draw(generator: Generator, w: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ def _styled(layer: StyledConv, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
 def _to_rgb(layer: ToRGB, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor:
     rgb = _modulated(layer.conv, x, w) + layer.bias
     rgb = rgb if layer.clamp is None else rgb.clamp(-layer.clamp, layer.clamp)
-    return rgb if skip is None else rgb + _upfirdn(skip, layer.upsample.kernel, up=2, pad=(2, 1))
+    return rgb if skip is None else rgb + _upfirdn(skip, up=2, pad=(2, 1))
 
 
 def _modulated(conv: ModulatedConv2d, x: Tensor, w: Tensor) -> Tensor:
@@ -73,15 +74,16 @@ def _modulated(conv: ModulatedConv2d, x: Tensor, w: Tensor) -> Tensor:
     if conv.up:
         weight = weight.transpose(1, 2).reshape(batch * channels, out, kernel, kernel)
         x = F.conv_transpose2d(x, weight, stride=2, groups=batch)
-        return _upfirdn(x.view(batch, out, *x.shape[2:]), conv.blur.kernel, pad=(1, 1))
+        return _upfirdn(x.view(batch, out, *x.shape[2:]), pad=(1, 1))
     weight = weight.reshape(batch * out, channels, kernel, kernel)
     return F.conv2d(x, weight, padding=kernel // 2, groups=batch).view(batch, out, height, width)
 
 
-def _upfirdn(x: Tensor, kernel: Tensor, up: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:
+def _upfirdn(x: Tensor, up: int = 1, pad: tuple[int, int] = (0, 0)) -> Tensor:
     """Zeros between the pixels, padding, the filter: every channel as a picture of its own."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=x.dtype)
     batch, channels, height, width = x.shape
     x = x.reshape(batch * channels, height, 1, width, 1)
     x = F.pad(x, (0, up - 1, 0, 0, 0, up - 1)).reshape(batch * channels, 1, height * up, width * up)
-    x = F.conv2d(F.pad(x, (*pad, *pad)), kernel.flip(0, 1)[None, None].to(x.dtype))
+    x = F.conv2d(F.pad(x, (*pad, *pad)), torch.outer(taps, taps)[None, None] / 16)
     return x.view(batch, channels, *x.shape[2:])

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..errors import CheckpointError, FFCLIPError, sendable
-from ..networks.encoder import Encoder
-from ..networks.generator import Generator
+from ..execution.encoder import FastEncoder
+from ..execution.generator import FastGenerator
 from ..networks.modulation import Modulator
 from . import basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
 from .canonical import Flat, flatten
@@ -36,14 +36,14 @@ _SLACK = 192 << 20
 LAYOUTS = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
 
 
-def load_generator(path: str | Path) -> Generator:
+def load_generator(path: str | Path) -> FastGenerator:
     """Read a StyleGAN2 generator for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
-    return cast(Generator, _load(path, "generator"))
+    return cast(FastGenerator, _load(path, "generator"))
 
 
-def load_encoder(path: str | Path) -> Encoder:
+def load_encoder(path: str | Path) -> FastEncoder:
     """Read an e4e encoder for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
-    return cast(Encoder, _load(path, "encoder"))
+    return cast(FastEncoder, _load(path, "encoder"))
 
 
 def load_modulator(path: str | Path) -> Modulator:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from ..errors import CheckpointError
 from .canonical import Flat
-from .parts import KINDS, Network, Part, network_class
+from .parts import KINDS, Network, Part, kind_of
 
 NAME = "FFCLIP's own"
 FORMAT = "ffclip"
@@ -50,7 +50,7 @@ def save_part(
 
     Tensors with values beyond float16's range (a BatchNorm's variances can be) stay in float32.
     """
-    kind = next(kind for kind in KINDS if isinstance(network, network_class(kind)))
+    kind = kind_of(network)
     tensors = {key: _stored(value, dtype).contiguous() for key, value in network.state_dict().items()}
     metadata = {
         "format": FORMAT,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from ..errors import CheckpointError, FFCLIPError
+from ..execution.encoder import FastEncoder
+from ..execution.generator import FastGenerator
 from ..networks.encoder import Encoder
 from ..networks.generator import Generator
 from ..networks.modulation import Modulator
@@ -26,7 +28,7 @@ _COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
 
 
 def network_class(kind: str) -> type[Network]:
-    """Of one of KINDS."""
+    """What is made of a part of one of KINDS."""
     if kind == "text_encoder":
         try:
             from ..networks.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
@@ -36,7 +38,13 @@ def network_class(kind: str) -> type[Network]:
                 f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
             ) from error
         return TextEncoder
-    return {"generator": Generator, "encoder": Encoder, "modulator": Modulator}[kind]
+    return {"generator": FastGenerator, "encoder": FastEncoder, "modulator": Modulator}[kind]
+
+
+def kind_of(network: Network) -> str:
+    """Which of KINDS it is, drawn or computed fast or not."""
+    bases = {"generator": Generator, "encoder": Encoder, "modulator": Modulator}
+    return next((kind for kind, base in bases.items() if isinstance(network, base)), "text_encoder")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 import torch
 
 from ..errors import CheckpointError
-from ..networks.generator import EqualLinear, PixelNorm
+from ..networks.layers import EqualLinear, PixelNorm
 from .canonical import left_aside
 from .parts import Part
 from .state_dict import count, dimension

@@ -3,25 +3,36 @@
 Nothing is computed otherwise than by the layers' own forward(): a strip's style and demodulation are multiplied into
 its picture's weights, gains into weights, biases and noise (leaky ReLU is positively homogeneous), and the rows that
 neighbours need are handed on. Blocks in a row draw together, so that features between them are never there as a whole.
+A picture falls into bands, which a crew's members draw strip by strip, each for itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...cuda_ops import rgb_skip
-from ...cuda_ops.plain import GAIN, SLOPE
+from ...cuda_ops.plain import GAIN, SLOPE, fir
+from ..networks.generator import Block
+from ..networks.layers import Modulation, StyledConv, ToRGB
+from .crew import Crew
 
-if TYPE_CHECKING:
-    from ..networks.generator import Modulation, StyledConv, ToRGB
+Rows = Callable[[int, int], Tensor]
+BANDS = 2
+"""For each member of the crew: one that is held up takes fewer."""
 
-    Block = tuple[tuple[StyledConv, StyledConv, ToRGB], Sequence[Modulation], Sequence[Tensor | None]]
-    Rows = Callable[[int, int], Tensor]
+
+@dataclass(frozen=True)
+class BlockOfOne:
+    """A block's layers, and what they take for one picture: styles and demodulations [1, C], noise [1, 1, h, w]."""
+
+    layers: Block
+    modulations: Sequence[Modulation]
+    noises: Sequence[Tensor | None]
 
 
 class _Layer:
@@ -38,8 +49,7 @@ class _Layer:
         self.bias = (layer.activate.bias * GAIN).to(dtype)
         self.noise = None if noise is None else (noise * (layer.noise.weight * GAIN)).to(dtype)
         if layer.conv.up:
-            # The filter's taps are exact in every precision.
-            self.filter = layer.conv.blur.kernel.to(dtype).expand(len(self.bias), 1, -1, -1)
+            self.filter = fir(weight.device, dtype).expand(len(self.bias), 1, -1, -1)
 
     def up(self, source: Rows, height: int, first: int, last: int, out: Tensor) -> None:
         """Rows first to last (both even) of the layer's output, into out; the source has so many rows."""
@@ -64,81 +74,139 @@ class _Layer:
         return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
-class _Block:
-    """One block for one picture, from top to bottom, at most so many rows at once: features of half its height and
-    width, whose rows `source` gives → features and RGB."""
+class _Folded:
+    """One block for one picture: its convolutions folded, and where its RGB goes."""
 
-    def __init__(self, block: Block, source: Rows, height: int, width: int, rows: int, skip_dtype: torch.dtype) -> None:
-        (up, same, self.to_rgb), modulations, noises = block
+    def __init__(self, block: BlockOfOne, height: int, width: int, rgb_dtype: torch.dtype) -> None:
+        (up, same, self.to_rgb), modulations, noises = block.layers, block.modulations, block.noises
         self.up, self.same = _Layer(up, modulations[0], noises[0]), _Layer(same, modulations[1], noises[1])
         weight = self.to_rgb.conv.weight[0] * modulations[2][0][0, :, None, None]
         self.rgb_weight = weight.to(self.to_rgb.conv.dtype)
-        self.source, self.height, self.width, self.rows = source, height, width, min(rows, height)
-        self.rgb = self._room(3, height, skip_dtype)
-        # What a strip of the second layer reads of the first: one row more above and below, and one to come.
-        self.between = self._room(len(self.up.bias), self.rows + 3, self.up.weight.dtype)
-        self.first = self.last = 0
+        self.height, self.width = height, width
+        self.rgb = self.room(3, height, rgb_dtype)
 
-    def features(self, rows: int) -> Tensor:
-        """Room for so many rows."""
-        return self._room(len(self.same.bias), rows, self.same.weight.dtype)
-
-    def _room(self, channels: int, rows: int, dtype: torch.dtype) -> Tensor:
+    def room(self, channels: int, rows: int, dtype: torch.dtype) -> Tensor:
         size = (1, channels, rows, self.width)
         return torch.empty(size, dtype=dtype, device=self.rgb_weight.device, memory_format=torch.channels_last)
 
-    def draw(self, last: int, out: Tensor | None) -> None:
-        """The next rows of features, up to `last` (even), into out if they are wanted, and of RGB."""
-        before, self.first, self.last = self.last - self.first, self.last, last
-        first, above, between = self.first, self.first - 1, self.between
-        top, bottom = first + 2 if first else 0, min(last + 2, self.height)
-        if first:
-            between[:, :, :3] = between[:, :, before : before + 3].clone()
+    def features(self, rows: int) -> Tensor:
+        """Room for so many rows."""
+        return self.room(len(self.same.bias), rows, self.same.weight.dtype)
+
+
+class _Strips:
+    """One block for one band of the picture, from top to bottom, at most so many rows at once: features of half its
+    height and width, whose rows `source` gives → features and RGB."""
+
+    def __init__(self, block: _Folded, source: Rows, rows: int, band: range) -> None:
+        self.block, self.source, self.rows, self.band = block, source, min(rows, block.height), band
+        # What a strip of the second layer reads of the first: one row more above and below, and one to come.
+        self.between = block.room(len(block.up.bias), self.rows + 4, block.up.weight.dtype)
+        self.first = self.last = self.begin = -1
+
+    def draw(self, first: int, last: int, out: Tensor | None) -> None:
+        """Rows first (where the call before ended, at the first call any even one) to last (even) of features, into out
+        if they are wanted, and of RGB."""
+        block, between, top = self.block, self.between, first - 2
+        # Its rows are those from `top` on, of which the strip before has left four.
+        if self.begin < 0:
+            self.begin, there = first, max(top, 0)
+            if not first:
+                between[:, :, 1] = 0
         else:
-            between[:, :, 0] = 0
-        if top < bottom:
-            self.up.up(self.source, self.height // 2, top, bottom, between[:, :, top - above : bottom - above])
-        if last == self.height:
-            between[:, :, last - above] = 0
-        x = self.same.same(between[:, :, : last - above + 1], first, out)
-        self.rgb[:, :, first:last] = F.conv2d(x, self.rgb_weight)
+            there = min(first + 2, block.height)
+            between[:, :, :4] = between[:, :, first - self.first : first - self.first + 4].clone()
+        self.first, self.last = first, last
+        bottom = min(last + 2, block.height)
+        if there < bottom:
+            block.up.up(self.source, block.height // 2, there, bottom, between[:, :, there - top : bottom - top])
+        if last == block.height:
+            between[:, :, last - top] = 0
+        x = block.same.same(between[:, :, 1 : last - top + 1], first, out)
+        # Rows beyond the band are its neighbour's.
+        own = range(max(first, self.band.start), min(last, self.band.stop))
+        if own:
+            x = x[:, :, own.start - first : own.stop - first]
+            block.rgb[:, :, own.start : own.stop] = F.conv2d(x, block.rgb_weight)
 
 
 class _Window:
     """What a block hands on: the rows that the next one reads, of which it has drawn some for the strip before."""
 
-    def __init__(self, block: _Block) -> None:
-        self.block, self.room, self.first, self.last = block, block.features(block.rows), 0, 0
+    def __init__(self, strips: _Strips) -> None:
+        self.strips, self.room = strips, strips.block.features(strips.rows)
+        self.first = self.last = -1
 
     def __call__(self, first: int, last: int) -> Tensor:
         """Rows first to last; each call's begin at those of the call before or further down."""
-        there = self.last - first
-        if first > self.first:
-            self.room[:, :, :there] = self.room[:, :, first - self.first : self.last - self.first].clone()
-        self.first = first
+        if self.last < 0:
+            self.first = self.last = first - first % 2
+        start = first - first % 2
+        there = self.last - start
+        if start > self.first:
+            self.room[:, :, :there] = self.room[:, :, start - self.first : self.last - self.first].clone()
+        self.first = start
         if last > self.last:
-            self.last = last + last % 2
-            self.block.draw(self.last, self.room[:, :, there : self.last - first])
-        return self.room[:, :, : last - first]
+            before, self.last = self.last, last + last % 2
+            self.strips.draw(before, self.last, self.room[:, :, there : self.last - start])
+        return self.room[:, :, first - start : last - start]
 
 
-def draw_blocks(blocks: Sequence[Block], x: Tensor, skip: Tensor, rows: int, keep: bool) -> tuple[Tensor, Tensor]:
+def draw_blocks(
+    blocks: Sequence[BlockOfOne], x: Tensor, skip: Tensor, rows: int, keep: bool, crew: Crew
+) -> tuple[Tensor, Tensor]:
     """Blocks in a row for one picture, in strips of so many rows of the last: features x [1, C, H, W] and skip
     [1, 3, H, W] → the last one's features (empty unless keep) and RGB."""
+    folded: list[_Folded | None] = [None] * len(blocks)
+
+    def fold(i: int) -> None:
+        folded[i] = _Folded(blocks[i], 2 * x.shape[2] << i, 2 * x.shape[3] << i, skip.dtype)
+
+    crew.deal([partial(fold, i) for i in range(len(blocks))])
+    chain = [each for each in folded if each is not None]
+    last_block = chain[-1]
+    features = last_block.features(last_block.height) if keep else None
     rows = max(4, rows // 2 * 2)
     strips = [rows]
     for _ in blocks[1:]:
-        strips.insert(0, strips[0] // 2 + 3)  # Two rows more than half are read, and an even number is drawn.
-    drawn: list[_Block] = []
-    for block, strip in zip(blocks, strips, strict=True):
-        source = _Window(drawn[-1]) if drawn else lambda first, last: x[:, :, first:last]
-        height, width = 2 * x.shape[2] << len(drawn), 2 * x.shape[3] << len(drawn)
-        drawn.append(_Block(block, source, height, width, strip, skip.dtype))
-    last_block = drawn[-1]
-    features = last_block.features(last_block.height) if keep else None
-    for first in range(0, last_block.height, rows):
-        last = min(first + rows, last_block.height)
-        last_block.draw(last, None if features is None else features[:, :, first:last])
-    for block in drawn:
-        skip = rgb_skip(block.rgb, block.to_rgb.bias.flatten(), skip, block.to_rgb.limit)
+        strips.insert(0, strips[0] // 2 + 6)  # Two rows more than half are read, from an even to an even one.
+
+    def draw(band: range) -> None:
+        of_band: list[_Strips] = []
+        for i, (block, strip) in enumerate(zip(chain, strips, strict=True)):
+            source = _Window(of_band[-1]) if of_band else lambda first, last: x[:, :, first:last]
+            share = len(chain) - 1 - i
+            of_band.append(_Strips(block, source, strip, range(band.start >> share, band.stop >> share)))
+        for first in range(band.start, band.stop, rows):
+            last = min(first + rows, band.stop)
+            of_band[-1].draw(first, last, None if features is None else features[:, :, first:last])
+
+    bands = _bands(last_block.height, BANDS * crew.members, least=rows)
+    crew.deal([partial(draw, band) for band in bands])
+    for block in chain:
+        skip = _upsampled(block.to_rgb, block.rgb, skip, crew)
     return x.new_empty(0) if features is None else features, skip
+
+
+def _bands(height: int, count: int, least: int) -> list[range]:
+    """A picture's rows in about so many pieces of at least so many rows, whose edges are whole in smaller blocks."""
+    step = max(least, -(-height // count))
+    step = min(height, -(-step // 16) * 16)
+    return [range(first, min(first + step, height)) for first in range(0, height, step)]
+
+
+def _upsampled(to_rgb: ToRGB, rgb: Tensor, skip: Tensor, crew: Crew) -> Tensor:
+    """A block's RGB with the one before added, in place."""
+
+    def add(band: range) -> None:
+        # The filter reads one row more on either side of the smaller picture.
+        first, last = max(band.start // 2 - 1, 0), min(band.stop // 2 + 1, skip.shape[2])
+        below = F.conv_transpose2d(skip[:, :, first:last], taps, stride=2, padding=1, groups=len(taps))
+        piece = rgb[:, :, band.start : band.stop].add_(to_rgb.bias)
+        if to_rgb.limit is not None:
+            piece.clamp_(-to_rgb.limit, to_rgb.limit)
+        piece.add_(below[:, :, band.start - 2 * first : band.stop - 2 * first])
+
+    taps = fir(skip.device, skip.dtype).expand(skip.shape[1], 1, 4, 4)
+    crew.deal([partial(add, band) for band in _bands(rgb.shape[2], crew.members, least=64)])
+    return rgb

@@ -8,8 +8,8 @@ Parameters carry the names of published e4e files.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +17,12 @@ from torch import Tensor, nn
 
 from ...cuda_ops.style_table import accurate
 from ..errors import InputError
-from ..execution.packed_convolution import PackedConv2d
 from ..finite import require_finite
 from .construction import in_float32
-from .generator import EqualLinear
+from .layers import EqualLinear
 
 COARSE_HEADS, MEDIUM_HEADS = 3, 4
 """How many heads read the coarsest and the middle pyramid level; all others read the finest."""
-STRIP_ROWS = 64
-"""Rows of the picture that a CPU takes through the first block at once."""
 
 
 class SqueezeExcite(nn.Module):
@@ -50,9 +47,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(before),
-            PackedConv2d(before, after, 3, padding=1, bias=False),
+            nn.Conv2d(before, after, 3, padding=1, bias=False),
             nn.PReLU(after),
-            PackedConv2d(after, after, 3, stride, padding=1, bias=False),
+            nn.Conv2d(after, after, 3, stride, padding=1, bias=False),
             nn.BatchNorm2d(after),
             SqueezeExcite(after),
         )
@@ -62,42 +59,8 @@ class ResidualBlock(nn.Module):
             self.shortcut_layer = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            return self.res_layer(x) + self.shortcut_layer(x)
-        return self.join(*self.branches(x))
-
-    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The residual, before its normalisation, and the shortcut."""
-        return self.res_layer[:4](x), self._shortcut(x)
-
-    def join(self, residual: Tensor, shortcut: Tensor) -> Tensor:
-        """The normalisation is two factors that go into the gate, instead of a pass over all features."""
-        norm, excite = cast(nn.BatchNorm2d, self.res_layer[4]), cast(SqueezeExcite, self.res_layer[5])
-        scale, shift = _factors(norm)
-        gate = excite.gate(residual.mean((2, 3), keepdim=True) * scale + shift)
-        return (shortcut + shift * gate).addcmul_(residual, scale * gate)
-
-    def _shortcut(self, x: Tensor) -> Tensor:
-        if isinstance(self.shortcut_layer, nn.MaxPool2d):
-            stride = self.shortcut_layer.stride
-            return x[:, :, ::stride, ::stride]
-        return _normalized(x, self.shortcut_layer[0], self.shortcut_layer[1])
-
-
-def _normalized(x: Tensor, convolution: nn.Module, norm: nn.Module, padding: int = 0) -> Tensor:
-    """A convolution and the normalisation after it as one."""
-    assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)  # noqa: S101
-    scale, shift = _factors(norm)
-    weight = convolution.weight * scale.view(-1, 1, 1, 1)
-    return F.conv2d(x, weight, shift.flatten(), convolution.stride, padding)  # pyright: ignore[reportArgumentType]
-
-
-def _factors(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """scale and shift [1, C, 1, 1] that a normalisation by stored statistics comes to."""
-    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    shift = norm.bias - mean * scale
-    return scale[None, :, None, None], shift[None, :, None, None]
+        """[B, before, H, W] → [B, after, H / stride, W / stride]."""
+        return self.res_layer(x) + self.shortcut_layer(x)
 
 
 class StyleHead(nn.Module):
@@ -107,7 +70,7 @@ class StyleHead(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for _ in range(downscales):
-            convolution = PackedConv2d(width, width, 3, 2, 1)
+            convolution = nn.Conv2d(width, width, 3, 2, 1)
             nn.init.kaiming_normal_(convolution.weight, a=0.01)  # Codes have unit scale from the start.
             layers += [convolution, nn.LeakyReLU(0.01, inplace=True)]
         self.convs = nn.Sequential(*layers)
@@ -177,23 +140,16 @@ class Encoder(nn.Module):
             **({} if self.deltas else {"deltas": False}),
         }
 
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, nn.Parameter]]:
-        """As of any module: packed weights (PackedConv2d) are made plain when the first of them comes by."""
-        for name, parameter in super().named_parameters(prefix, recurse, remove_duplicate):
-            if parameter.is_mkldnn:
-                for module in self.modules():
-                    if isinstance(module, PackedConv2d):
-                        module.unpack()
-                parameter = self.get_parameter(name.removeprefix(f"{prefix}."))
-            yield name, parameter
-
     def forward(self, x: Tensor) -> Tensor:
         """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included, in float32 at least.
 
         Raises InputError for pictures of another size, and for NaN and infinity in them.
         """
+        self.check(x)
+        return self.codes(*self._stages(x.contiguous(memory_format=torch.channels_last)))
+
+    def check(self, x: Tensor) -> None:
+        """Raises what forward() does."""
         if x.ndim != 4 or x.shape[1:] != (3, *self.input_size):
             height, width = self.input_size
             raise InputError(
@@ -201,44 +157,35 @@ class Encoder(nn.Module):
                 "resize them first (ffclip_core.pictures.prepare)."
             )
         require_finite(x, "The pictures", "picture", "channel", "row", "column")
-        c1, c2, c3 = self._stages(x.contiguous(memory_format=torch.channels_last))
-        p2 = _upsample_add(c3, self.latlayer1(c2))
-        p1 = _upsample_add(p2, self.latlayer2(c1))
-        first = self.styles[0](c3)
-        codes = [first]
-        for i, head in enumerate(list(self.styles)[1:], start=1):
-            level = c3 if i < COARSE_HEADS else p2 if i < COARSE_HEADS + MEDIUM_HEADS else p1
-            codes.append(first + head(level) if self.deltas else head(level))
-        return accurate(torch.stack(codes, dim=1)) + self.latent_avg
 
     def _stages(self, x: Tensor) -> list[Tensor]:
         """What the body's last three stages give: 1/4, 1/8 and 1/16 of the input's resolution."""
-        x, begun = (self.input_layer(x), 0) if self.training else (self._first_block(x), 1)
+        x = self.input_layer(x)
         stages, at = [], 0
         for count in self.blocks:
-            x = self.body[max(at, begun) : at + count](x)
+            x = self.body[at : at + count](x)
             stages.append(x)
             at += count
-        return [stages[1], stages[2], self.top(stages[3])]
+        return stages[1:]
 
-    def _first_block(self, x: Tensor) -> Tensor:
-        """The input layer and the first block. Features of full width and height are only there in strips on a CPU:
-        as a whole they leave its cache, and are fresh memory of the system's in every call."""
-        block = cast(ResidualBlock, self.body[0])
-        height = x.shape[2]
-        rows = STRIP_ROWS if x.device.type == "cpu" else height
-        strips = []
-        for top in range(0, height, rows):
-            # Three 3×3 convolutions see three rows beyond. The block halves the rows: it begins at an even one.
-            first, last = max(0, top - 4), top + rows + 4
-            kept = slice((top - first) // 2, (top - first + rows) // 2)
-            branches = block.branches(self._input(x[:, :, first:last]))
-            strips.append([branch[:, :, kept] for branch in branches])
-        residual, shortcut = (torch.cat(branch, 2) for branch in zip(*strips, strict=True))
-        return block.join(residual, shortcut)
+    def codes(self, c1: Tensor, c2: Tensor, c3: Tensor) -> Tensor:
+        """The pyramid and its heads."""
+        levels = self.pyramid(c1, c2, c3)
+        return self.join([head(level) for head, level in zip(self.styles, levels, strict=True)])
 
-    def _input(self, x: Tensor) -> Tensor:
-        return self.input_layer[2](_normalized(x, self.input_layer[0], self.input_layer[1], padding=1))
+    def pyramid(self, c1: Tensor, c2: Tensor, c3: Tensor) -> list[Tensor]:
+        """What each head reads."""
+        c3 = self.top(c3)
+        p2 = _upsample_add(c3, self.latlayer1(c2))
+        p1 = _upsample_add(p2, self.latlayer2(c1))
+        rest = max(0, self.num_layers - COARSE_HEADS - MEDIUM_HEADS)
+        return ([c3] * COARSE_HEADS + [p2] * MEDIUM_HEADS + [p1] * rest)[: self.num_layers]
+
+    def join(self, codes: Sequence[Tensor]) -> Tensor:
+        """What the heads give, [B, latent_dim] each → w [B, L, latent_dim]."""
+        first, *others = codes
+        codes = [first, *(first + other if self.deltas else other for other in others)]
+        return accurate(torch.stack(codes, dim=1)) + self.latent_avg
 
 
 def _upsample_add(x: Tensor, lateral: Tensor) -> Tensor:

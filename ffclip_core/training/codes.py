@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..networks.generator import EqualLinear, Generator
+from ..networks.generator import Generator
+from ..networks.layers import EqualLinear
 
 LATENT_DIM = 256
 _OFFSET = 3.0

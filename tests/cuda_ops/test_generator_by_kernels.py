@@ -9,7 +9,7 @@ import pytest
 import torch
 from fake_driver import FakeDriver
 from ffclip.ffclip_core.benchmark import peer
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 
 CHANNELS = {4: 12, 8: 12, 16: 8, 32: 6}
 

@@ -10,7 +10,7 @@ import torch
 from fake_driver import FakeCapture
 from ffclip.cuda_ops.graphs import Graphs
 from ffclip.ffclip_core.benchmark import peer
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from torch import nn
 
 

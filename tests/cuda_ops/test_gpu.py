@@ -10,7 +10,7 @@ import torch
 from ffclip.cuda_ops import epilogue, fir_epilogue, plain, rgb_skip, status, styles
 from ffclip.cuda_ops.graphs import Graphs
 from ffclip.cuda_ops.self_test import TOLERANCES, cases, check, style_case, to_device
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available() or torch.version.hip is not None, reason="this machine has no NVIDIA GPU"

@@ -13,8 +13,8 @@ import pytest
 import torch
 from ffclip.ffclip_core.benchmark import __main__ as benchmark
 from ffclip.ffclip_core.benchmark import measure, peer, report
-from ffclip.ffclip_core.networks.encoder import Encoder
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from PIL import Image

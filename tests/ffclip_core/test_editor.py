@@ -15,7 +15,7 @@ import pytest
 import torch
 from ffclip.ffclip_core import EMBEDDED, Editor, FamilyError, InputError
 from ffclip.ffclip_core.editing import layer_gates
-from ffclip.ffclip_core.networks.generator import GROUP
+from ffclip.ffclip_core.execution.plan import GROUP
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.pictures import prepare
 from PIL import Image

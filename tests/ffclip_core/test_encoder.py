@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ffclip.ffclip_core.execution.encoder as fast
 import golden
 import layouts
 import pytest
@@ -11,8 +12,9 @@ import torch
 from ffclip.ffclip_core import InputError, load_encoder
 from ffclip.ffclip_core.benchmark import peer
 from ffclip.ffclip_core.execution import packed_convolution
+from ffclip.ffclip_core.execution.crew import Crew
+from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
 from ffclip.ffclip_core.execution.packed_convolution import PackedConv2d, has_kernels
-from ffclip.ffclip_core.networks.encoder import Encoder
 
 
 def test_the_keys_are_those_of_published_files() -> None:
@@ -92,3 +94,31 @@ def test_codes_with_packed_weights_and_without(
         expected = peer.encode(encoder.requires_grad_(), x)  # Weights that require gradients are never packed.
     assert packed == {has}
     assert max(golden.largest_error(each, expected) for each in found) < golden.rounding(9 * 64, layers=12)
+
+
+@pytest.mark.parametrize("members", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("size", [(64, 64), (192, 256)])
+def test_codes_are_the_same_however_many_threads_share_the_work(
+    members: int, batch: int, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hands = Crew() if members == 1 else Crew(members, 1)
+    monkeypatch.setattr(fast, "crew", lambda: hands)
+    monkeypatch.setattr(fast, "CHANNELS", 7)
+    encoder = golden.fill(Encoder(9, 24, size, (16, 32, 48, 64), (2, 1, 2, 1), 32), "e4e").requires_grad_(False)
+    x = torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected = super(Encoder, encoder).forward(x)
+        for _ in range(3):
+            assert golden.largest_error(encoder(x), expected) < golden.rounding(9 * 64, layers=12)
+
+
+def test_gradients_reach_pictures_and_weights() -> None:
+    encoder = golden.fill(Encoder(9, 24, (64, 64), (16, 32, 48, 64), (2, 1, 2, 1), 32), "e4e").eval()
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    encoder(x).square().sum().backward()
+    assert x.grad is not None and x.grad.abs().sum() > 0
+    assert all(parameter.grad is not None for parameter in encoder.parameters())
+    frozen = encoder.requires_grad_(False)
+    (slope,) = torch.autograd.grad(frozen(x).square().sum(), x)
+    assert golden.error(slope, x.grad) < golden.rounding(9 * 64, layers=24)

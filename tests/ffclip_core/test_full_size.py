@@ -14,8 +14,8 @@ import pytest
 import torch
 from ffclip.ffclip_core import load_encoder, load_generator, load_modulator, save_part
 from ffclip.ffclip_core.checkpoints.convert import convert
-from ffclip.ffclip_core.networks.encoder import Encoder
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
 from safetensors.torch import load_file
 from torch import Tensor

@@ -7,25 +7,25 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ffclip.ffclip_core.networks.generator as generator_module
+import ffclip.ffclip_core.execution.by_crew as by_crew
+import ffclip.ffclip_core.execution.generator as fast
 import golden
 import pytest
 import torch
 from ffclip.cuda_ops import styles, upfirdn2d
+from ffclip.cuda_ops.plain import fir
 from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.benchmark import peer
+from ffclip.ffclip_core.execution.crew import Crew
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.execution.kept_features import KeptFeatures
-from ffclip.ffclip_core.networks.generator import (
-    EqualLinear,
-    Generator,
-    ModulatedConv2d,
-    StyledConv,
-    ToRGB,
-    style_table,
-)
+from ffclip.ffclip_core.execution.plan import Plan, plan
+from ffclip.ffclip_core.execution.style_tables import style_table
+from ffclip.ffclip_core.networks.layers import EqualLinear, ModulatedConv2d, StyledConv, ToRGB
 from ffclip.ffclip_core.networks.modulation import Modulator
 from torch import Tensor, nn
 
@@ -68,17 +68,15 @@ def test_layers(name: str, module: nn.Module) -> None:
 
 def draw(module: nn.Module, x: Tensor, *inputs: Tensor) -> Tensor:
     """What the module makes of x and, where it has a style, of a w of its own."""
-    if isinstance(module, EqualLinear):
-        return module(x)
-    w, *rest = inputs
-    conv = module if isinstance(module, ModulatedConv2d) else module.conv
-    assert isinstance(conv, ModulatedConv2d)
-    (modulation,) = styles(w[:, None], style_table([(conv, 0)]))
-    if conv is not module:
-        return module(x, modulation, *rest)
-    style, demodulation = modulation
-    x = conv.convolve(x, style)
-    x = upfirdn2d(x, conv.blur.kernel, pad=(1, 1)) if conv.up else x
+    if not isinstance(module, ModulatedConv2d):
+        return module(x, *inputs)
+    (w,) = inputs
+    style, demodulation = module.modulate(w)
+    (of_table,) = styles(w[:, None], style_table([(module, 0)]))
+    for one, other in zip((style, demodulation), of_table, strict=True):
+        assert one is other is None or (one is not None and other is not None and golden.error(other, one) < SAME)
+    x = module.convolve(x, style)
+    x = upfirdn2d(x, fir(x.device, x.dtype), pad=(1, 1)) if module.up else x
     return x if demodulation is None else x * demodulation[:, :, None, None]
 
 
@@ -141,23 +139,45 @@ def wide() -> Generator:
     return generator.eval()
 
 
-@pytest.mark.parametrize("rows", [0, 2, 6, 7, 64, 100, 1000])
+@pytest.fixture(scope="module")
+def crews() -> dict[int, Crew]:
+    return {1: Crew(), 2: Crew(2, 1), 3: Crew(3, 1)}
+
+
+@pytest.fixture
+def deal_to(crews: dict[int, Crew], monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has pictures dealt to so many threads."""
+
+    def choose(members: int) -> None:
+        monkeypatch.setattr(fast, "crew", lambda: crews[members])
+        monkeypatch.setattr(by_crew, "CHANNELS", 5)
+
+    return choose
+
+
+@pytest.mark.parametrize(("rows", "members"), [(2, 1), (6, 2), (7, 3), (64, 1), (64, 2), (1000, 3)])
 @pytest.mark.parametrize("noise", ["const", "random", "none", "list", "one for all"])
 @pytest.mark.parametrize("together", [16, 128, 512])
-def test_strips_draw_what_the_plain_published_form_draws(
-    wide: Generator, rows: int, noise: str, together: int, monkeypatch: pytest.MonkeyPatch
+def test_parts_of_pictures_are_what_the_plain_published_form_draws(
+    wide: Generator,
+    rows: int,
+    members: int,
+    noise: str,
+    together: int,
+    monkeypatch: pytest.MonkeyPatch,
+    deal_to: Callable[[int], None],
 ) -> None:
     """together: up to five blocks in a row, the two that are wide, or each for itself."""
-    monkeypatch.setattr(generator_module, "STRIPS_FROM", min(together, 128))
-    monkeypatch.setattr(generator_module, "TOGETHER_FROM", together)
+    deal_to(members)
+    monkeypatch.setattr(by_crew, "STRIPS_FROM", min(together, 128))
+    monkeypatch.setattr(by_crew, "TOGETHER_FROM", together)
+    monkeypatch.setattr(by_crew, "STRIP_ROWS", rows)
     stream = torch.Generator().manual_seed(1)
     w = torch.randn(2, 14, 24, generator=stream)
     batch = {"list": 2, "one for all": 1}.get(noise)
     given = [torch.randn(batch, 1, *wide.noise_shape(i), generator=stream) for i in range(13)] if batch else noise
     with torch.inference_mode():
-        wide.strip_rows = 0
-        expected = wide(w, noise=given, seed=3)
-        wide.strip_rows = rows
+        expected = super(Generator, wide).forward(w, noise=given, seed=3)
         found = wide(w, noise=given, seed=3)
         # A seam would be few pixels of many.
         assert golden.largest_error(found, expected) < SAME
@@ -263,8 +283,12 @@ class Watched(KeptFeatures):
         return found
 
 
+@pytest.mark.parametrize("members", [1, 2])
 @torch.inference_mode()
-def test_a_changed_late_layer_begins_where_it_matters_and_gives_the_same_picture(wide: Generator) -> None:
+def test_a_changed_late_layer_begins_where_it_matters_and_gives_the_same_picture(
+    wide: Generator, members: int, deal_to: Callable[[int], None]
+) -> None:
+    deal_to(members)
     kept = Watched()
 
     def begun(w: Tensor, **how: Any) -> int:
@@ -297,7 +321,7 @@ MEMORY = """
 import sys, torch
 sys.path.insert(0, sys.argv[2])
 import memory
-from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 torch.set_grad_enabled(False)
 generator = Generator(512, dict.fromkeys((4, 8, 16, 32, 64, 128, 256, 512), 32), 16, 1).eval()
 w = torch.randn(int(sys.argv[1]), 16, 16)
@@ -337,6 +361,37 @@ def test_a_copy_is_a_generator_of_its_own(wide: Generator) -> None:
         other = copy.deepcopy(wide)
         other.conv1.activate.bias.add_(1)
         assert torch.equal(wide(w), before) and golden.error(other(w), before) > 100 * SAME
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_pictures_are_the_same_whatever_mode_the_caller_is_in(
+    wide: Generator, members: int, deal_to: Callable[[int], None]
+) -> None:
+    """Modes are each thread's own: what is drawn by others keeps to the caller's, and is an ordinary tensor outside of
+    inference mode."""
+    deal_to(members)
+    w = torch.randn(1, 14, 24)
+    with torch.inference_mode():
+        expected = wide(w)
+    assert expected.is_inference()
+    wide.requires_grad_(False)
+    found = wide(w)
+    assert torch.equal(found, expected) and not found.is_inference()
+    with torch.no_grad():
+        assert torch.equal(wide.requires_grad_()(w), expected)
+
+
+def test_the_plan_is_a_value_that_says_how_pictures_are_drawn(wide: Generator) -> None:
+    w, kept = torch.randn(2, 14, 24), KeptFeatures()
+    assert wide.plan(w) == Plan("layers", group=2)
+    wide.requires_grad_(False)
+    assert wide.plan(w) == Plan("crew") == wide.plan(w, kept)
+    assert wide.plan(w[:1], kept) == Plan("crew", keep=True)
+    assert wide.plan(w.requires_grad_()) == Plan("layers", group=2)
+    with torch.no_grad():
+        assert wide.plan(w) == Plan("crew")
+        assert wide.plan(w.detach().to("meta")) == Plan("whole")
+    assert plan(torch.device("cuda"), batch=9, gradients=False, graph=True, keep=True) == Plan("whole", graph=True)
 
 
 def test_other_devices_draw_without_strips_and_codes_from_elsewhere_are_refused(wide: Generator) -> None:

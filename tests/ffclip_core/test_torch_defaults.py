@@ -17,9 +17,9 @@ from ffclip.cuda_ops import plain, self_test
 from ffclip.ffclip_core import Editor
 from ffclip.ffclip_core.alignment_picture import alignment_picture
 from ffclip.ffclip_core.editing import apply_edit, combine, layer_gates
+from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
+from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.execution.kept_features import KeptFeatures
-from ffclip.ffclip_core.networks.encoder import Encoder
-from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from ffclip.ffclip_core.pictures import prepare, to_images

@@ -348,8 +348,8 @@ def test_each_part_can_be_evicted_alone(parts: SimpleNamespace) -> None:
 
 
 def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable) -> None:
-    from ffclip.ffclip_core.networks.encoder import Encoder
-    from ffclip.ffclip_core.networks.generator import Generator
+    from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
+    from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
     from ffclip.nodes.wires import ModelPart
 
     cpu = torch.device("cpu")
@@ -374,8 +374,8 @@ def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable
 
 
 def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
-    from ffclip.ffclip_core.networks.encoder import Encoder
-    from ffclip.ffclip_core.networks.generator import Generator
+    from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
+    from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
     from ffclip.ffclip_core.networks.modulation import Modulator
     from ffclip.nodes.wires import Embedding, ModelPart
 
