@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from . import networks
+
 FLOP = 151e9
 """Multiplications and additions of all convolutions for one picture of 1024 px."""
 COLOURS = {"peer": "#9aa0a6", "float32": "#1a73e8", "bfloat16": "#188038", "float16": "#c26401"}
@@ -68,6 +70,7 @@ def _table(results: dict[str, Any], plot: str) -> str:
         + "".join(f"; relative error in {n} {e:.1e}" for n, e in results["encoder"]["error"].items())
         + ".",
         "",
+        *_beside(results.get("beside", [])),
         "## The other steps, sizes of faces, float32",
         "",
         *_seconds(results["others"]),
@@ -112,6 +115,30 @@ def _synthesis(results: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _beside(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        "## Beside other programs",
+        "",
+        "Least, middle and most seconds of one picture while so many other programs never pause. *× quiet*: the middle "
+        "one beside that without other programs; *× peer*: beside the peer's in the same conditions.",
+        "",
+        "| | other programs | | seconds | × quiet | × peer |",
+        "|---|---|---|---|---|---|",
+    ]
+    quiet = {row["what"]: row["seconds"] for row in rows if not row["programs"]}
+    for row in rows:
+        for name, seconds in row["seconds"].items():
+            least, middle, most = seconds
+            ratios = middle / quiet[row["what"]][name][1], row["seconds"]["peer"][1] / middle
+            lines.append(
+                f"| {row['what']} | {row['programs']} | {name} | {least:.2f}, {middle:.2f}, {most:.2f} "
+                f"| {ratios[0]:.1f} | {ratios[1]:.1f} |"
+            )
+    return [*lines, ""]
+
+
 def _share(results: dict[str, Any]) -> str:
     row = _row(results, 1)
     seconds = row["seconds"]
@@ -124,7 +151,7 @@ def _share(results: dict[str, Any]) -> str:
 
 
 def _row(results: dict[str, Any], batch: int) -> dict[str, Any]:
-    return next(row for row in results["synthesis"] if row["size"] == 1024 and row["batch"] == batch)
+    return next(row for row in results["synthesis"] if row["size"] == networks.SIZE and row["batch"] == batch)
 
 
 def _targets(results: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import golden
 import pytest
 import torch
 from ffclip.ffclip_core.benchmark import __main__ as benchmark
-from ffclip.ffclip_core.benchmark import measure, peer, report
+from ffclip.ffclip_core.benchmark import beside, measure, networks, peer, report
 from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
 from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
@@ -24,12 +24,15 @@ from PIL import Image
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", 1)
     monkeypatch.setattr(report, "FLOP", 1e8)
-    monkeypatch.setattr(benchmark, "CHANNELS", dict.fromkeys(benchmark.CHANNELS, 2))
-    encoder = partial(Encoder, 18, 32, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16)
-    monkeypatch.setattr(benchmark, "Encoder", lambda **_: encoder())
-    monkeypatch.setattr(benchmark, "Generator", partial(Generator, latent_dim=32, num_mapping_layers=1))
-    monkeypatch.setattr(benchmark, "Modulator", partial(Modulator, 18, 32))
-    monkeypatch.setattr(benchmark, "TextEncoder", partial(TextEncoder, 32, 64, 1, 1))
+    monkeypatch.setattr(beside, "ROUNDS", 1)
+    monkeypatch.setattr(beside, "WAIT", 0)
+    monkeypatch.setattr(networks, "SIZE", 128)
+    monkeypatch.setattr(networks, "CHANNELS", dict.fromkeys(networks.CHANNELS, 2))
+    encoder = partial(Encoder, 12, 32, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16)
+    monkeypatch.setattr(networks, "FastEncoder", encoder)
+    monkeypatch.setattr(networks, "FastGenerator", partial(Generator, latent_dim=32, num_mapping_layers=1))
+    monkeypatch.setattr(networks, "Modulator", partial(Modulator, 12, 32))
+    monkeypatch.setattr(networks, "TextEncoder", partial(TextEncoder, 32, 64, 1, 1))
 
 
 def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +56,11 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
             )
     assert set(results["partial"]) >= {"whole", "half", "quarter"}
     assert results["encoder"]["difference"] < golden.rounding(9 * 48, layers=12)
+    assert [(row["what"], row["programs"]) for row in results["beside"]] == [
+        (what, programs) for what in ("128 px", "e4e") for programs in range(3)
+    ]
+    assert all(0 < a <= b <= c for row in results["beside"] for a, b, c in row["seconds"].values())
+    assert "| e4e | 2 | float32 |" in table.read_text(encoding="utf-8")
     assert set(results["loading"]["seconds"]) >= {"as published", "converted to float16", "the ordinary way"}
     assert Image.open(plot).size[0] > 100
 

@@ -340,8 +340,8 @@ def test_memory_stays_flat_for_any_number_of_pictures() -> None:
         arguments = [sys.executable, "-c", MEMORY, str(count), str(Path(golden.__file__).parent)]
         return int(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
 
-    few, many, more = extra(8), extra(32), 24 * 3 * 512**2 * 4
-    # Less than half as much as a second copy of the 24 more pictures, let alone their features, would take.
+    few, many, more = extra(8), extra(20), 12 * 3 * 512**2 * 4
+    # Less than half as much as a second copy of the 12 more pictures, let alone their features, would take.
     assert 0 < many < few + more // 2
 
 
