@@ -57,15 +57,16 @@ def _prepare(found: list[type[io.ComfyNode]]) -> None:
     """What the nodes have beside themselves; without it they work all the same."""
     try:
         from ..ffclip_core import errors
-        from .file_descriptions import register_route
+        from . import file_descriptions, said
 
         for kind in (errors.FFCLIPError, errors.CheckpointError, errors.FamilyError, errors.InputError):
             # The page puts it before each sentence, where a module's name would be a whole path.
             kind.__module__ = "FFCLIP"
-        register_route()
         _stay(found)
+        file_descriptions.register_route()
+        said.register_route()
     except Exception as error:
-        text = sendable(f"the lists of files show names alone ({type(error).__name__}: {error})")
+        text = sendable(f"lists of files show names alone, cached results say nothing ({type(error).__name__}: {error})")
         logging.error("FFCLIP: %s", text)
 
 

@@ -8,20 +8,14 @@ from pathlib import Path
 from aiohttp import web
 
 from ..ffclip_core.errors import CheckpointError
-from . import model_files
+from . import model_files, routes
 
 ADDRESS = "/ffclip/model-files"
 CONVERTER_INPUT = "file"
 
 
 def register_route() -> None:
-    """Answer the page's question. Without a server, as in tests of the nodes alone, nobody asks."""
-    from server import PromptServer  # Late: it exists only while ComfyUI serves.
-
-    server = getattr(PromptServer, "instance", None)
-    # An address that is there twice keeps ComfyUI from starting.
-    if server is not None and all(getattr(route, "path", None) != ADDRESS for route in server.routes):
-        server.routes.get(ADDRESS)(_answer)
+    routes.register(ADDRESS, _answer)
 
 
 async def _answer(request: web.Request) -> web.Response:

@@ -16,4 +16,10 @@ def told(*messages: str, level: int = logging.INFO) -> dict[str, Any]:
     lines = [sendable(message) for message in messages if message]
     for line in lines:
         logging.log(level, "FFCLIP: %s", line)
+    try:
+        from .said import keep
+
+        keep(lines)
+    except Exception as error:  # It reads ComfyUI's inside, and is for later; what is said now is shown all the same.
+        logging.debug("FFCLIP: what a node said is not kept (%s: %s)", type(error).__name__, error)
     return {KEY: lines}

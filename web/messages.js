@@ -6,6 +6,7 @@ import { api } from "/scripts/api.js";
 const WIDGET = "told";
 const PROPERTY = "ffclip_told"; // So that it is there again when the graph is opened again.
 let failed = null;
+let running = null; // the id of the run
 
 function widgetOf(node) {
     const found = node.widgets?.find((widget) => widget.name === WIDGET);
@@ -35,15 +36,35 @@ function show(node, lines, kept = true) {
     app.graph?.setDirtyCanvas(true, true);
 }
 
-const nodeOf = (id) => app.graph?.getNodeById(id) ?? app.graph?.getNodeById(Number(id));
+const nodeIn = (graph, id) => graph?.getNodeById(id) ?? graph?.getNodeById(Number(id));
+
+// By its id: "3:5" inside of a subgraph as the server counts, "<id of the subgraph>:5" as the page keeps outputs.
+function nodeOf(id) {
+    const root = app.graph?.rootGraph ?? app.graph;
+    const path = String(id).split(":");
+    const inner = path.pop();
+    const enter = (graph, step) => root?.subgraphs?.get(step) ?? nodeIn(graph, step)?.subgraph;
+    return nodeIn(path.reduce(enter, root), inner);
+}
+
+// Of nodes whose results come from its cache the server sends nothing, and this page need not have seen them run.
+async function showSaid({ detail }) {
+    if (!detail.nodes?.some((id) => nodeOf(id)?.comfyClass?.startsWith("FFCLIP"))) return;
+    const response = await api.fetchApi(`/ffclip/said?prompt_id=${encodeURIComponent(detail.prompt_id)}`);
+    const said = response.ok ? await response.json() : null;
+    if (!said || running !== detail.prompt_id) return; // Another run began.
+    for (const id of detail.nodes) show(nodeOf(id), said[id] ?? []);
+}
 
 app.registerExtension({
     name: "FFCLIP.Messages",
     setup() {
-        api.addEventListener("execution_start", () => {
+        api.addEventListener("execution_start", ({ detail }) => {
+            running = detail.prompt_id;
             show(failed, []);
             failed = null;
         });
+        api.addEventListener("execution_cached", showSaid);
         api.addEventListener("execution_error", ({ detail }) => {
             if (!detail?.exception_type?.startsWith("FFCLIP.")) return;
             failed = nodeOf(detail.node_id);
