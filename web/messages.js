@@ -8,18 +8,21 @@ const PROPERTY = "ffclip_told"; // So that it is there again when the graph is o
 let failed = null;
 let running = null; // the id of the run
 
+// Two lines, however much is said, so that a node does not grow over the one below it; the rest is scrolled to, shown
+// where the pointer rests, or by making the node larger.
 function widgetOf(node) {
     const found = node.widgets?.find((widget) => widget.name === WIDGET);
     if (found) return found;
     const element = document.createElement("div");
     element.className = "ffclip-told";
     element.style.cssText =
-        "overflow-y: auto; max-height: 56px; box-sizing: border-box; padding: 4px 8px; font-size: 11px; line-height: 1.35; " +
+        "overflow-y: auto; contain: size; height: 100%; min-height: 36px; box-sizing: border-box; padding: 3px 8px; " +
+        "font-size: 11px; line-height: 1.35; " +
         "white-space: pre-wrap; overflow-wrap: anywhere; user-select: text; color: var(--descrip-text, #999);";
     const widget = node.addDOMWidget(WIDGET, "ffclip-told", element, {
         serialize: false,
         hideOnZoom: false,
-        getMinHeight: () => 60,
+        getMinHeight: () => 40,
     });
     widget.serialize = false; // It says what was, and is no setting that a graph keeps.
     return widget;
@@ -30,7 +33,8 @@ function show(node, lines, kept = true) {
     if (kept && lines.length) node.properties[PROPERTY] = lines;
     else delete node.properties[PROPERTY];
     if (!lines.length && !node.widgets?.some((widget) => widget.name === WIDGET)) return;
-    widgetOf(node).element.textContent = lines.join("\n"); // Text, whatever a file says of itself.
+    const { element } = widgetOf(node);
+    element.textContent = element.title = lines.join("\n"); // Text, whatever a file says of itself.
     const least = node.computeSize();
     node.setSize([Math.max(node.size[0], least[0]), Math.max(node.size[1], least[1])]);
     app.graph?.setDirtyCanvas(true, true);
