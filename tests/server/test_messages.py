@@ -1,0 +1,94 @@
+"""What the nodes say stays on them: after every run, on pages opened since, in the history, and inside of subgraphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from browsing import CANVASES, run_well, set_values, told
+from ffclip import run
+from playwright.sync_api import Page
+
+LOADER, PROMPT = "FFCLIPLoadModels", "FFCLIPEncodePrompt"
+PARTS = ("encoder", "text_encoder", "modulator", "generator")
+MARKUP_FILES = {part: f"markup-{part}.safetensors" for part in PARTS}
+EMBEDDED = dict.fromkeys(PARTS, "avatars (embedded)")
+CUT = "The end was cut off, only 77 tokens are read: "
+VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values?.length ?? 0)"
+INTO_A_SUBGRAPH = """() => {
+    const graph = window.app.graph;
+    const inner = graph.nodes.filter(node => /^FFCLIP(LoadModels|EncodePrompt)$/.test(node.type));
+    graph.convertToSubgraph(new Set(inner));
+    return [...graph.subgraphs.values()].map(subgraph => subgraph.nodes.length);
+}"""
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_what_a_node_says_stays_on_it(
+    open_template: Callable[..., Page], screenshot: Callable, server_of: Callable[[str], run.Server], canvas: str
+) -> None:
+    """After the run, after one that had nothing to do, on another page, and where the history opens the run again."""
+    page = open_template("edit-by-text")
+    values = page.evaluate(VALUES)
+    long = f"{canvas}: purple hair and " * 40
+    for _ in range(2):
+        set_values(page, LOADER, **MARKUP_FILES)
+        set_values(page, PROMPT, text=long)
+        run_well(page)
+        loader, prompt = told(page, LOADER, "markup-generator"), told(page, PROMPT, CUT)
+        assert "markup-generator.safetensors: generator, 64 px, 10 layers (<img" in loader
+        assert "StyleGAN2's operators: plain PyTorch" in loader
+        assert prompt.startswith(f"{CUT}{canvas}: purple hair and")
+    page.get_by_text("The end was cut off").filter(visible=True).first.wait_for()
+    screenshot(page, "messages")
+    assert page.evaluate("() => window.ran") is None, "what a file says of itself is no markup"
+    assert page.evaluate(VALUES) == values, "a message is no value of the graph"
+
+    # A browser that saw nothing of it, and for which the server computes nothing.
+    other = open_template("edit-by-text", elsewhere=True)
+    assert told(other, LOADER) == told(other, PROMPT) == ""
+    set_values(other, LOADER, **MARKUP_FILES)
+    set_values(other, PROMPT, text=long)
+    run_well(other)
+    assert told(other, LOADER, "markup-generator") == loader
+    assert told(other, PROMPT, CUT) == prompt
+    screenshot(other, "messages, elsewhere")
+    # There it computes something else, of which the first page sees nothing until it asks for the same.
+    set_values(other, LOADER, **EMBEDDED)
+    set_values(other, PROMPT, text="short")
+    run_well(other)
+    assert told(other, LOADER).startswith("StyleGAN2's operators") and told(other, PROMPT) == ""
+    assert told(page, LOADER) == loader
+    set_values(page, LOADER, **EMBEDDED)
+    set_values(page, PROMPT, text="short")
+    run_well(page)
+    page.wait_for_function("text => !document.body.innerText.includes(text)", arg=CUT)
+    assert told(page, LOADER, "StyleGAN2's operators") == told(other, LOADER)
+    assert told(page, PROMPT) == ""
+
+    # As the page's history opens a run again: the workflow, then what its nodes gave.
+    *_, last = (
+        entry for entry in server_of(canvas).get_json("/history").values() if prompt in str(entry["outputs"].values())
+    )
+    page.evaluate(
+        """async ([graph, outputs]) => {
+        await window.app.loadGraphData(graph);
+        window.app.nodeOutputs = outputs;
+    }""",
+        [last["prompt"][3]["extra_pnginfo"]["workflow"], last["outputs"]],
+    )
+    assert told(page, LOADER, loader) == loader
+    assert told(page, PROMPT, prompt) == prompt
+
+
+@pytest.mark.parametrize("canvas", CANVASES[:2])
+def test_nodes_inside_of_a_subgraph_speak_too(open_template: Callable[..., Page], canvas: str) -> None:
+    page = open_template("edit-by-text")
+    run_well(page)
+    loader = told(page, LOADER, "StyleGAN2's operators")
+    page = open_template("edit-by-text")
+    set_values(page, PROMPT, text=f"subgraph, {canvas}: " + "curls " * 99)
+    assert page.evaluate(INTO_A_SUBGRAPH) == [2]
+    run_well(page)
+    assert told(page, PROMPT, CUT).startswith(f"{CUT}subgraph, {canvas}"), "it ran"
+    assert told(page, LOADER, loader) == loader, "it did not run again"
