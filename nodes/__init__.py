@@ -66,9 +66,7 @@ def _prepare(found: list[type[io.ComfyNode]]) -> None:
         file_descriptions.register_route()
         said.register_route()
     except Exception as error:
-        text = sendable(
-            f"lists of files show names alone, cached results say nothing ({type(error).__name__}: {error})"
-        )
+        text = sendable(f"lists show names alone, cached results say nothing ({type(error).__name__}: {error})")
         logging.error("FFCLIP: %s", text)
 
 

@@ -1,4 +1,4 @@
-"""What nodes said whose results ComfyUI takes from its cache: it runs them no more, and a page opened since knows nothing.
+"""What nodes said whose results ComfyUI takes from its cache: it runs them no more, and newer pages never heard it.
 
 Kept by what a result is computed from, as ComfyUI keeps the result itself, and asked for by the page that runs them.
 """

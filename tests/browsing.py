@@ -50,8 +50,8 @@ PICTURES = """() => window.app.graph.nodes.filter(node => /^(Save|Preview)Image$
         ? [...document.querySelectorAll(`[data-node-id="${node.id}"] img`)] : node.imgs ?? [];
     return shown.length && shown.every(picture => picture.complete);
 })"""
-# Where each node is drawn, in px of the page: left, top, right, bottom; once it stays for a tenth of a second. Nodes 2.0
-# are laid out after the workflow was read, and the page then moves to them.
+# Where each node is drawn, in px of the page: left, top, right, bottom; once it stays for a tenth of a second. Nodes
+# 2.0 are laid out after the workflow was read, and the page then moves to them.
 DRAWN = """async () => {
     const draw = () => {
         const cards = [...document.querySelectorAll('[data-node-id]')].filter(card => card.offsetParent);

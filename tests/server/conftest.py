@@ -168,7 +168,7 @@ def pages() -> dict[str, Page]:
 def open_template(
     browser: Browser, pages: dict[str, Page], server_of: Callable[[str], run.Server], canvas: str
 ) -> Iterator[Callable[..., Page]]:
-    """The page with one of the pack's workflows, by name; elsewhere: in another browser, which closes after the test."""
+    """The page with one of the pack's workflows, by name; elsewhere: in another browser, closed after the test."""
     others = []
 
     def load(name: str) -> Page:

@@ -27,7 +27,7 @@ INTO_A_SUBGRAPH = """() => {
 def test_what_a_node_says_stays_on_it(
     open_template: Callable[..., Page], screenshot: Callable, server_of: Callable[[str], run.Server], canvas: str
 ) -> None:
-    """After the run, after one that had nothing to do, on another page, and where the history opens the run again."""
+    """After the run, after one that had nothing to do, and where the run is opened again from the history."""
     page = open_template("edit-by-text")
     values = page.evaluate(VALUES)
     long = f"{canvas}: purple hair and " * 40
@@ -44,28 +44,6 @@ def test_what_a_node_says_stays_on_it(
     assert page.evaluate("() => window.ran") is None, "what a file says of itself is no markup"
     assert page.evaluate(VALUES) == values, "a message is no value of the graph"
 
-    # A browser that saw nothing of it, and for which the server computes nothing.
-    other = open_template("edit-by-text", elsewhere=True)
-    assert told(other, LOADER) == told(other, PROMPT) == ""
-    set_values(other, LOADER, **MARKUP_FILES)
-    set_values(other, PROMPT, text=long)
-    run_well(other)
-    assert told(other, LOADER, "markup-generator") == loader
-    assert told(other, PROMPT, CUT) == prompt
-    screenshot(other, "messages, elsewhere")
-    # There it computes something else, of which the first page sees nothing until it asks for the same.
-    set_values(other, LOADER, **EMBEDDED)
-    set_values(other, PROMPT, text="short")
-    run_well(other)
-    assert told(other, LOADER).startswith("StyleGAN2's operators") and told(other, PROMPT) == ""
-    assert told(page, LOADER) == loader
-    set_values(page, LOADER, **EMBEDDED)
-    set_values(page, PROMPT, text="short")
-    run_well(page)
-    page.wait_for_function("text => !document.body.innerText.includes(text)", arg=CUT)
-    assert told(page, LOADER, "StyleGAN2's operators") == told(other, LOADER)
-    assert told(page, PROMPT) == ""
-
     # As the page's history opens a run again: the workflow, then what its nodes gave.
     *_, last = (
         entry for entry in server_of(canvas).get_json("/history").values() if prompt in str(entry["outputs"].values())
@@ -79,6 +57,36 @@ def test_what_a_node_says_stays_on_it(
     )
     assert told(page, LOADER, loader) == loader
     assert told(page, PROMPT, prompt) == prompt
+
+
+@pytest.mark.parametrize("canvas", [CANVASES[0], CANVASES[2]])
+def test_a_page_that_did_not_see_a_node_run_shows_what_it_said(
+    open_template: Callable[..., Page], screenshot: Callable, canvas: str
+) -> None:
+    """And never what it said of other inputs, whichever page had them computed."""
+    page, other = open_template("edit-by-text"), open_template("edit-by-text", elsewhere=True)
+    long = f"seen from elsewhere, {canvas}: " + "purple hair and " * 40
+
+    def run_with(page: Page, files: dict[str, str], text: str) -> None:
+        set_values(page, LOADER, **files)
+        set_values(page, PROMPT, text=text)
+        run_well(page)
+
+    run_with(page, MARKUP_FILES, long)
+    loader, prompt = told(page, LOADER, "markup-generator"), told(page, PROMPT, CUT)
+    assert told(other, LOADER) == told(other, PROMPT) == ""
+    run_with(other, MARKUP_FILES, long)
+    assert told(other, LOADER, "markup-generator") == loader
+    assert told(other, PROMPT, CUT) == prompt
+    screenshot(other, "messages, elsewhere")
+
+    run_with(other, EMBEDDED, "short")
+    assert told(other, LOADER).startswith("StyleGAN2's operators") and told(other, PROMPT) == ""
+    assert told(page, LOADER) == loader, "no run of its own"
+    run_with(page, EMBEDDED, "short")
+    page.wait_for_function("text => !document.body.innerText.includes(text)", arg=CUT)
+    assert told(page, LOADER) == told(other, LOADER)
+    assert told(page, PROMPT) == ""
 
 
 @pytest.mark.parametrize("canvas", CANVASES[:2])

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import pytest
+from browsing import CANVASES, DRAWN
 from ffclip import run
 from PIL import Image, ImageColor
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 TYPES = [f"FFCLIP_{name}" for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING")]
 COLOURS = """(types) => {
@@ -32,29 +33,11 @@ PLACES = (
 
 
 @pytest.fixture
-def open_page(server: run.Server, browser_program: str) -> Iterator[Callable[[], Page]]:
-    """The page with a workflow in it, once it is there."""
-    server.post("/settings", {"Comfy.TutorialCompleted": True, "Comfy.Workflow.Persist": False, "Comfy.Locale": "en"})
-    with sync_playwright() as playwright:
-        # Root, as in a container, may start Chromium only without its sandbox.
-        browser = playwright.chromium.launch(executable_path=browser_program, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
-        page.set_default_timeout(120_000)
-
-        def open_it() -> Page:
-            page.goto(f"{server.address}/?template=edit-by-text&source={run.PACK}")
-            page.wait_for_function(f"() => window.app?.vueAppReady && ({LOADER})() !== undefined")
-            return page
-
-        yield open_it
-        browser.close()
-
-
-@pytest.fixture
-def palette(server: run.Server) -> Iterator[None]:
+def palette(server_of: Callable[[str], run.Server], canvas: str) -> Iterator[None]:
     """A palette of the user's that gives one of our wires a colour, and a core wire another."""
     slots = {"FFCLIP_LATENT": "#123456", "IMAGE": "#654321"}
     own = {"id": "own", "name": "Own", "colors": {"node_slot": slots, "litegraph_base": {}, "comfy_base": {}}}
+    server = server_of(canvas)
     server.post("/settings", {"Comfy.CustomColorPalettes": {"own": own}, "Comfy.ColorPalette": "own"})
     yield
     server.post("/settings", {"Comfy.CustomColorPalettes": {}, "Comfy.ColorPalette": "dark"})
@@ -68,8 +51,9 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_every_wire_has_a_colour_that_is_told_from_the_others(open_page: Callable[[], Page]) -> None:
-    page = open_page()
+@pytest.mark.parametrize("canvas", CANVASES)
+def test_every_wire_has_a_colour_that_is_told_from_the_others(open_template: Callable[..., Page], canvas: str) -> None:
+    page = open_template("edit-by-text")
     found = page.evaluate(COLOURS, TYPES)
     assert found["wires"] == found["slots"] == found["Nodes 2.0"]
     colours = found["wires"].values()
@@ -81,16 +65,16 @@ def test_every_wire_has_a_colour_that_is_told_from_the_others(open_page: Callabl
         assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) > 80**2
 
     # As they are drawn.
-    page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
-    page.wait_for_timeout(1000)
+    page.evaluate(DRAWN)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     for kind, x, y in page.evaluate(PLACES):
         near = {picture.getpixel((round(x) + dx, round(y) + dy)) for dx in range(-3, 4) for dy in range(-3, 4)}
         assert ImageColor.getrgb(found["slots"][kind]) in near
 
 
-def test_a_palette_of_the_user_s_goes_before(palette: None, open_page: Callable[[], Page]) -> None:
-    page = open_page()
+@pytest.mark.parametrize("canvas", CANVASES[:2])
+def test_a_palette_of_the_user_s_goes_before(palette: None, open_template: Callable[..., Page], canvas: str) -> None:
+    page = open_template("edit-by-text", elsewhere=True)
     page.wait_for_function("() => window.app.canvas.constructor.link_type_colors.IMAGE === '#654321'")
     found = page.evaluate(COLOURS, TYPES)
     assert {kind: colours["FFCLIP_LATENT"] for kind, colours in found.items()} == dict.fromkeys(found, "#123456")
