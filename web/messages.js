@@ -8,8 +8,8 @@ const PROPERTY = "ffclip_told"; // So that it is there again when the graph is o
 let failed = null;
 let running = null; // the id of the run
 
-// Two lines, however much is said, so that a node does not grow over the one below it; the rest is scrolled to, shown
-// where the pointer rests, or by making the node larger.
+// Two lines, however much is said, so that a node does not grow over the one below it; the rest is scrolled to, or
+// shown where the pointer rests.
 function widgetOf(node) {
     const found = node.widgets?.find((widget) => widget.name === WIDGET);
     if (found) return found;

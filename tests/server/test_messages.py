@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 LOADER, PROMPT = "FFCLIPLoadModels", "FFCLIPEncodePrompt"
 PARTS = ("encoder", "text_encoder", "modulator", "generator")
 MARKUP_FILES = {part: f"markup-{part}.safetensors" for part in PARTS}
-EMBEDDED = dict.fromkeys(PARTS, "avatars (embedded)")
+EMBEDDED: dict[str, str] = dict.fromkeys(PARTS, "avatars (embedded)")
 CUT = "The end was cut off, only 77 tokens are read: "
 VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values?.length ?? 0)"
 INTO_A_SUBGRAPH = """() => {
