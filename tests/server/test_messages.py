@@ -31,8 +31,9 @@ def test_what_a_node_says_stays_on_it(
     page = open_template("edit-by-text")
     values = page.evaluate(VALUES)
     long = f"{canvas}: purple hair and " * 40
+    precision = dict(zip(CANVASES, ("float32", "float16", "bfloat16"), strict=True))[canvas]  # Each loads anew.
     for _ in range(2):
-        set_values(page, LOADER, **MARKUP_FILES)
+        set_values(page, LOADER, **MARKUP_FILES, precision=precision)
         set_values(page, PROMPT, text=long)
         run_well(page)
         loader, prompt = told(page, LOADER, "markup-generator"), told(page, PROMPT, CUT)
