@@ -130,7 +130,7 @@ def _read_bare(path: Path) -> Any:
     with path.open("rb") as file:
         budget = Budget(size)
         first = read_pickle(file, path, budget=budget)
-        return read_legacy(file, path, size, budget) if is_legacy(first) else first
+        return read_legacy(read_pickle, file, path, size, budget) if is_legacy(first) else first
 
 
 def _read_old(path: Path, start: bytes) -> Any:

@@ -9,9 +9,10 @@ memory. So whatever stands beside the weights, objects of any library, never dec
 from .budget import Budget
 from .legacy import is_legacy, read_legacy
 from .machine import read_pickle
+from .modules import module_attributes, module_state
 from .names import ForbiddenNameError
 from .numpy_arrays import as_stored
-from .values import FileBytes, Name, Object, as_dict, module_attributes, module_state, settings
+from .values import FileBytes, Name, Object, as_dict, settings
 
 __all__ = [
     "Budget",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,7 +11,6 @@ import torch
 from ...errors import CheckpointError
 from ..stored import Storage
 from .budget import Budget
-from .machine import read_pickle
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
@@ -20,8 +20,10 @@ def is_legacy(first: object) -> bool:
     return type(first) is int and first == _MAGIC
 
 
-def read_legacy(file: IO[bytes], path: Path, end: int, budget: Budget, inline: bytes | None = None) -> Any:
-    """What stands in such a file, all of it before byte `end`.
+def read_legacy(
+    read_pickle: Callable[..., Any], file: IO[bytes], path: Path, end: int, budget: Budget, inline: bytes | None = None
+) -> Any:
+    """What stands in such a file, all of it before byte `end`; read_pickle, of machine.py, reads its pickles.
 
     The first pickle, a magic number, has been read. inline: all of it, where it is a byte string and no file.
     """

@@ -19,6 +19,7 @@ from ...errors import CheckpointError
 from ..stored import Storage, Stored
 from . import names
 from .budget import CONTAINER, ENTRY, INSTRUCTION, OBJECT, Budget
+from .legacy import is_legacy, read_legacy
 from .operands import Operands
 from .tensors import storage_dtype
 from .values import FileBytes, Name, Object
@@ -338,11 +339,9 @@ class _Machine:
             return self._legacy(file, data.position + data.length, None)
 
     def _legacy(self, file: IO[bytes], end: int, inline: bytes | None) -> Any:
-        from .legacy import is_legacy, read_legacy  # Late: such a file is pickles, and read by this machine.
-
         self.budget.nested += 1
         if not is_legacy(read_pickle(file, self.path, base=None, budget=self.budget)):
             self._refuse()
-        result = read_legacy(file, self.path, end, self.budget, inline)
+        result = read_legacy(read_pickle, file, self.path, end, self.budget, inline)
         self.budget.nested -= 1
         return result
