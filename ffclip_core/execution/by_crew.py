@@ -18,7 +18,7 @@ from .strips import BlockOfOne, draw_blocks
 
 STRIPS_FROM, TOGETHER_FROM = 128, 512
 """px: smaller layers stay in the cache as they are, and have weights too large to take up again in each strip."""
-STRIP_ROWS = 64
+STRIP_ROWS = 32
 CHANNELS = 64
 """Of a layer, at least so many for each member."""
 
