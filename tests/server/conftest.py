@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, save_part
 from ffclip.ffclip_core.checkpoints import read_parts
 from ffclip.ffclip_core.checkpoints.parts import KINDS
+from ffclip.ffclip_core.dev import WORKFLOWS
+from ffclip.ffclip_core.dev.comfyui import Server
+from ffclip.ffclip_core.dev.graphs import to_api
 from ffclip.ffclip_core.networks.encoder import Encoder
 from PIL import Image
 
@@ -76,23 +77,23 @@ def furnished(base: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(comfyui_folder: Path, base: Path) -> Iterator[run.Server]:
-    with run.Server(comfyui_folder, Path(sys.executable), base) as server:
+def server(comfyui_folder: Path, base: Path) -> Iterator[Server]:
+    with Server(comfyui_folder, base) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def newer_server(
     comfyui_folder: Path, newer_frontend: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[run.Server]:
+) -> Iterator[Server]:
     """The same ComfyUI with today's page."""
     base = furnished(tmp_path_factory.mktemp("newer"))
-    with run.Server(comfyui_folder, Path(sys.executable), base, newer_frontend) as server:
+    with Server(comfyui_folder, base, newer_frontend) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def object_info(server: run.Server) -> dict[str, Any]:
+def object_info(server: Server) -> dict[str, Any]:
     return server.get_json("/object_info")
 
 
@@ -101,8 +102,8 @@ def workflow(object_info: dict[str, Any]) -> Callable[[str], Graph]:
     """A shipped workflow as ComfyUI runs it, by name."""
 
     def read(name: str) -> Graph:
-        text = (run.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
-        return run.to_api(json.loads(text), object_info)
+        text = (WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
+        return to_api(json.loads(text), object_info)
 
     return read
 
@@ -119,7 +120,7 @@ def only() -> Callable[[Graph, str], tuple[str, Graph]]:
 
 
 @pytest.fixture
-def pictures(server: run.Server) -> Callable[[Graph], dict[str, list[bytes]]]:
+def pictures(server: Server) -> Callable[[Graph], dict[str, list[bytes]]]:
     """Run a graph to its end; the files of the nodes that gave some, by node id."""
 
     def execute(graph: Graph) -> dict[str, list[bytes]]:

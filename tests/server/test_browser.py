@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import PACK, WORKFLOWS
+from ffclip.ffclip_core.dev.comfyui import Server
 from playwright.sync_api import Browser, Page, sync_playwright
 
-NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json"))
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
 NEEDS_FILES = "edit-a-face"
 CANVASES = ["own page", "newer page", "newer page, Nodes 2.0"]
 SIZES = [(1366, 768), (1600, 900), (1920, 1080)]
@@ -87,7 +88,7 @@ def canvas() -> str:
 @pytest.fixture
 def open_template(request: pytest.FixtureRequest, browser: Browser, canvas: str) -> Iterator[Callable[[str], Page]]:
     """The page with one of the pack's workflows, by name."""
-    server: run.Server = request.getfixturevalue("server" if canvas == CANVASES[0] else "newer_server")
+    server: Server = request.getfixturevalue("server" if canvas == CANVASES[0] else "newer_server")
     version = "1.32.9" if canvas == CANVASES[0] else "1.58.1"
     server.post("/settings", {**SETTINGS, "Comfy.InstalledVersion": version, "Comfy.VueNodes.Enabled": "2.0" in canvas})
     page = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
@@ -96,7 +97,7 @@ def open_template(request: pytest.FixtureRequest, browser: Browser, canvas: str)
     def open_it(name: str) -> Page:
         page.add_init_script("localStorage.setItem('vueNodesBannerDismissed', 'true')")
         page.add_init_script(f"({COLLECT})()")
-        page.goto(f"{server.address}/?template={name}&source={run.PACK}")
+        page.goto(f"{server.address}/?template={name}&source={PACK}")
         page.wait_for_function(READY)
         # Its nodes, and not those of the page's own first workflow.
         page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')")
@@ -182,7 +183,7 @@ def test_the_workflows_open_readable_on_every_screen(
             # As the template dialog does, without loading the whole page again.
             page.evaluate(
                 "graph => window.app.loadGraphData(graph, true, true, null, {openSource: 'template'})",
-                json.loads((run.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")),
+                json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")),
             )
             assert_readable(page, width, height)
             if (width, height) == SIZES[-1]:
@@ -264,7 +265,7 @@ def test_what_a_node_says_stays_on_it(
     assert after == [len(values or []) for values in json.loads(before)]
 
     # As the page's history opens a run again: the workflow, then what its nodes gave.
-    server: run.Server = request.getfixturevalue("server" if canvas == CANVASES[0] else "newer_server")
+    server: Server = request.getfixturevalue("server" if canvas == CANVASES[0] else "newer_server")
     *_, last = server.get_json("/history").values()
     page.evaluate(
         """async ([graph, outputs]) => {

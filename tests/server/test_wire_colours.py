@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import PACK
+from ffclip.ffclip_core.dev.comfyui import Server
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, sync_playwright
 
@@ -32,7 +33,7 @@ PLACES = (
 
 
 @pytest.fixture
-def open_page(server: run.Server, browser_program: str) -> Iterator[Callable[[], Page]]:
+def open_page(server: Server, browser_program: str) -> Iterator[Callable[[], Page]]:
     """The page with a workflow in it, once it is there."""
     server.post("/settings", {"Comfy.TutorialCompleted": True, "Comfy.Workflow.Persist": False, "Comfy.Locale": "en"})
     with sync_playwright() as playwright:
@@ -42,7 +43,7 @@ def open_page(server: run.Server, browser_program: str) -> Iterator[Callable[[],
         page.set_default_timeout(120_000)
 
         def open_it() -> Page:
-            page.goto(f"{server.address}/?template=edit-by-text&source={run.PACK}")
+            page.goto(f"{server.address}/?template=edit-by-text&source={PACK}")
             page.wait_for_function(f"() => window.app?.vueAppReady && ({LOADER})() !== undefined")
             return page
 
@@ -51,7 +52,7 @@ def open_page(server: run.Server, browser_program: str) -> Iterator[Callable[[],
 
 
 @pytest.fixture
-def palette(server: run.Server) -> Iterator[None]:
+def palette(server: Server) -> Iterator[None]:
     """A palette of the user's that gives one of our wires a colour, and a core wire another."""
     slots = {"FFCLIP_LATENT": "#123456", "IMAGE": "#654321"}
     own = {"id": "own", "name": "Own", "colors": {"node_slot": slots, "litegraph_base": {}, "comfy_base": {}}}
