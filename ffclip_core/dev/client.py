@@ -44,15 +44,15 @@ class Client:
         self.address = address
         self.client_id = uuid.uuid4().hex
 
-    def get(self, path: str) -> bytes:
-        return self._ask("GET", path)
+    def get(self, path: str, limit: float = ANSWER_LIMIT) -> bytes:
+        return self._ask("GET", path, limit)
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path))
 
     def post(self, path: str, content: Any = None) -> Any:
         """Post JSON; the answer's JSON, or None where it has none."""
-        text = self._ask("POST", path, json={} if content is None else content)
+        text = self._ask("POST", path, ANSWER_LIMIT, json={} if content is None else content)
         return json.loads(text) if text[:1] in (b"{", b"[") else None
 
     def upload(self, picture: Path) -> str:
@@ -60,7 +60,7 @@ class Client:
         form = aiohttp.FormData()
         form.add_field("image", picture.read_bytes(), filename=f"{uuid.uuid4().hex}{picture.suffix.lower()}")
         try:
-            return json.loads(self._ask("POST", "/upload/image", data=form))["name"]
+            return json.loads(self._ask("POST", "/upload/image", ANSWER_LIMIT, data=form))["name"]
         except RefusedError as error:
             raise RunError(f"ComfyUI did not take the picture {picture} ({error}): is it over 100 MB?") from error
 
@@ -108,21 +108,22 @@ class Client:
                     return self.get_json(f"/history/{prompt_id}")[prompt_id]
         raise UnreachableError(f"ComfyUI at {self.address} ended during the run.")
 
-    def _ask(self, method: str, path: str, **content: Any) -> bytes:
+    def _ask(self, method: str, path: str, limit: float, **content: Any) -> bytes:
         with _Loop() as loop:
-            return loop.result(_answer(method, self.address + path, **content))
+            return loop.result(_answer(method, self.address + path, limit, **content))
 
 
-async def _answer(method: str, address: str, **content: Any) -> bytes:
-    limit = aiohttp.ClientTimeout(ANSWER_LIMIT)
+async def _answer(method: str, address: str, limit: float, **content: Any) -> bytes:
     try:
         async with (
-            aiohttp.ClientSession(timeout=limit) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(limit)) as session,
             session.request(method, address, **content) as answer,
         ):
             body = await answer.read()
-    except (aiohttp.ClientError, asyncio.TimeoutError) as error:
-        raise UnreachableError(f"ComfyUI at {address} does not answer: {error or 'in time'}") from error
+    except asyncio.TimeoutError as error:
+        raise UnreachableError(f"ComfyUI at {address} does not answer within {limit:g} s.") from error
+    except aiohttp.ClientError as error:
+        raise UnreachableError(f"ComfyUI at {address} does not answer: {error}") from error
     if answer.status >= 400:
         raise RefusedError(answer.status, answer.reason, body)
     return body

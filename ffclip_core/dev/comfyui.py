@@ -93,16 +93,15 @@ class Server(Client):
 
     def _wait_until_it_answers(self) -> None:
         limit = time.monotonic() + START_LIMIT
-        while True:
+        answers = False
+        while not answers:
+            time.sleep(0.2)
+            with contextlib.suppress(UnreachableError):
+                answers = bool(self.get("/system_stats", limit=5))
             if self.process.poll() is not None:
                 raise RunError(f"ComfyUI in {self.comfyui} ended at its start with: {self._last_log_line()}")
             if time.monotonic() > limit:
                 raise RunError(f"ComfyUI did not start within {START_LIMIT} s; it said last: {self._last_log_line()}")
-            try:
-                self.get("/system_stats")
-                break
-            except UnreachableError:
-                time.sleep(0.2)
         try:
             known = "FFCLIPLoadModels" in self.get_json("/object_info/FFCLIPLoadModels")
         except RefusedError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,10 @@ def test_a_proxy_is_not_asked_for_this_machine(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("no_proxy", raising=False)
     with comfyui(tmp_path) as server:
         assert server.get_json("/") == {"FFCLIPLoadModels": {}}
+
+
+def test_a_port_that_somebody_took_meanwhile_is_told(tmp_path: Path) -> None:
+    server = comfyui(tmp_path)
+    with socket.create_server(("127.0.0.1", int(server.address.rpartition(":")[2]))):
+        with pytest.raises(RunError, match="ended at its start with: OSError: "):
+            server.__enter__()
