@@ -30,29 +30,27 @@ def main() -> int:
         return 1
     # Not as a part of ffclip_core, which imports torch.
     sys.path.insert(0, str(ROOT / "ffclip_core"))
-    from dev.command_line import exit_status
+    from dev.command_line import exit_status  # pyright: ignore[reportMissingImports]
 
     return exit_status(start)
 
 
 def start() -> int:
     """Do what the command line says with the Python that has all it needs."""
-    from dev import RunError
-    from dev.command_line import parse
-    from dev.environment import environment, importable, python_of, variables
+    from dev import RunError, command_line, environment  # pyright: ignore[reportMissingImports]
 
-    options, _ = parse(sys.argv[1:], __doc__ or "")
+    options, _ = command_line.parse(sys.argv[1:], __doc__)
     # Nothing is imported from the folder in which this was started.
-    given = variables() | {"PYTHONPATH": str(importable()), "PYTHONSAFEPATH": "1"}
-    theirs = None
+    given = environment.variables() | {"PYTHONPATH": str(environment.importable()), "PYTHONSAFEPATH": "1"}
+    python = None
     if options.command in ("demo", "ui") and options.comfyui:
-        theirs = options.python.absolute() if options.python else python_of(options.comfyui)
-    if theirs:
-        asked = subprocess.run([theirs, "-c", "import torch, aiohttp, PIL"], env=given, capture_output=True)
+        python = options.python.absolute() if options.python else environment.python_of(options.comfyui)
+    if python:
+        asked = subprocess.run([python, "-c", "import torch, aiohttp, PIL"], env=given, capture_output=True)
         if asked.returncode:
             said = asked.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
-            raise RunError(f"{theirs} is not the Python that runs this ComfyUI ({said[-1]}): name it by --python.")
-    python = theirs or environment(options.torch_index)
+            raise RunError(f"{python} is not the Python that runs this ComfyUI ({said[-1]}): name it by --python.")
+    python = python or environment.environment(options.torch_index)
     return replace_by([str(python), "-m", COMMANDS, *sys.argv[1:]], given)
 
 

@@ -97,7 +97,7 @@ class Server(Client):
         while not answers:
             time.sleep(0.2)
             with contextlib.suppress(UnreachableError):
-                answers = bool(self.get("/system_stats", limit=5))
+                answers = bool(self.get("/system_stats", limit=2))
             if self.process.poll() is not None:
                 raise RunError(f"ComfyUI in {self.comfyui} ended at its start with: {self._last_log_line()}")
             if time.monotonic() > limit:
