@@ -42,7 +42,8 @@ def test(pytest_arguments: Sequence[str], fast: bool) -> int:
     if failed:
         print(f"FAILED so far: {', '.join(failed)}", flush=True)
     # Two at a time, each on a core of its own; arguments that follow win (-n 0 runs all in one process).
-    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *(["-m", "not slow"] if fast else [])]
+    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    command += ["-m", "not slow"] if fast else []
     tests = subprocess.run([*command, *pytest_arguments], cwd=ROOT, env={"OMP_NUM_THREADS": "1"} | given)
     return tests.returncode or len(failed)
 

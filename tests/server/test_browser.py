@@ -18,6 +18,8 @@ from ffclip.ffclip_core.dev import PACK, WORKFLOWS
 from ffclip.ffclip_core.dev.comfyui import Server
 from playwright.sync_api import Browser, Page, sync_playwright
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
 NEEDS_FILES = "edit-a-face"
 CANVASES = ["own page", "newer page", "newer page, Nodes 2.0"]

@@ -37,6 +37,7 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
+@pytest.mark.slow
 def test_it_leaves_a_picture_and_an_existing_comfyui_as_it_was(comfyui_folder: Path, tmp_path: Path) -> None:
     before = files(comfyui_folder)
     Image.new("RGBA", (90, 60), (200, 30, 30, 128)).save(tmp_path / "my.png")
@@ -88,6 +89,7 @@ def test_a_file_that_is_no_picture_ends_in_one_sentence(comfyui_folder: Path, tm
     assert [path.name for path in tmp_path.iterdir()] == ["text.png"]
 
 
+@pytest.mark.slow
 @no_signals
 def test_ui_gives_an_address_that_answers_and_ends_with_ctrl_c(comfyui_folder: Path, tmp_path: Path) -> None:
     command = [*HEEDING_CTRL_C, *run_py(comfyui_folder, "ui", "--no-browser")]

@@ -16,6 +16,8 @@ from ffclip.ffclip_core.dev import ROOT, RunError
 from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.dev.links import link
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -10,6 +10,8 @@ import pytest
 from ffclip.ffclip_core.dev import RunError
 from ffclip.ffclip_core.dev.comfyui import Server
 
+pytestmark = pytest.mark.slow
+
 COLOURS = ("Purple", "Green", "Blonde", "Red", "Black", "Blue", "Pink", "Grey")
 
 

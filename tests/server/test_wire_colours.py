@@ -12,6 +12,8 @@ from ffclip.ffclip_core.dev.comfyui import Server
 from PIL import Image, ImageColor
 from playwright.sync_api import Page, sync_playwright
 
+pytestmark = pytest.mark.slow
+
 TYPES = [f"FFCLIP_{name}" for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING")]
 COLOURS = """(types) => {
     const of = (colour) => Object.fromEntries(types.map((type) => [type, colour(type)]));

@@ -160,6 +160,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_two_processes_learn_from_the_mean_of_their_gradients(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(WORKERS)
     link(ROOT, tmp_path / "ffclip")

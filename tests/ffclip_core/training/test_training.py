@@ -37,6 +37,7 @@ def run(folder: Path, *lines: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -> None:
     link(ROOT, tmp_path / "ffclip")
     few = "--workers 1 --batch 4 --steps 2"
