@@ -11,18 +11,12 @@ from pathlib import Path
 import pytest
 
 
-# Before pytest-xdist reads the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist's `-n 2 --dist loadgroup --no-loadscope-reorder`: the tests of a file stay together, as they
-    share what is costly to make, and so do all that use the one server. What takes long comes first, so that no process
-    is left alone with it at the end."""
-    groups = ["server" if "server" in getattr(item, "fixturenames", ()) else str(item.path) for item in items]
-    long = {group for item, group in zip(items, groups, strict=True) if item.get_closest_marker("slow")}
-    for item, group in zip(items, groups, strict=True):
-        item.add_marker(pytest.mark.xdist_group(group))
-    order = sorted(range(len(items)), key=lambda i: (groups[i] != "server", groups[i] not in long))
-    items[:] = [items[i] for i in order]
+    """Files with tests that take long come first, those with a server before the others, so that with pytest-xdist's
+    `-n 2 --dist loadfile --no-loadscope-reorder` no process is left alone with them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    serving = {item.path for item in items if "server" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in long, item.path not in serving))
 
 
 def _named(variable: str, what: str) -> str:
