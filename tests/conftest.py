@@ -12,11 +12,11 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist's `-n 2 --dist loadgroup`: the tests of a file stay together, as they share what is costly to
-    make, and so do all that use the one server."""
-    for item in items:
-        with_server = "server" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("server" if with_server else str(item.path)))
+    """Files with tests that take long come first, those with a server before the others, so that with pytest-xdist's
+    `-n 2 --dist loadfile --no-loadscope-reorder` no process is left alone with them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    serving = {item.path for item in items if "server" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in long, item.path not in serving))
 
 
 def _named(variable: str, what: str) -> str:

@@ -145,6 +145,7 @@ def test_a_user_without_a_home_costs_one_line(
     assert compiler.build(90)[1] == "1.0" and len(caplog.records) == 1
 
 
+@pytest.mark.slow
 def test_two_processes_may_fill_the_cache_at_once(nvrtc: compiler.Nvrtc, tmp_path: Path) -> None:
     code = "from ffclip.cuda_ops.compiler import build; import hashlib; print(hashlib.sha256(build(75)[0]).hexdigest())"
     base = "LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME"

@@ -35,6 +35,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "TextEncoder", partial(TextEncoder, 32, 64, 1, 1))
 
 
+@pytest.mark.slow
 def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["bench", "--quick", "--out", str(tmp_path), "--device", "cpu"])
     assert benchmark.main() == 0

@@ -25,6 +25,7 @@ def test_the_keys_are_those_of_published_files() -> None:
 
 
 # The encoder for faces: test_full_size.py.
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "layers", "size"), [("cars", 16, (192, 256)), ("church", 14, (256, 256))])
 def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], tmp_path: Path) -> None:
     """Of weights that come from a published file."""

@@ -20,6 +20,8 @@ from ffclip.ffclip_core.networks.modulation import Modulator
 from safetensors.torch import load_file
 from torch import Tensor
 
+pytestmark = pytest.mark.slow
+
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 
 

@@ -332,6 +332,7 @@ print(memory.peak() - before - x.numel() * x.element_size())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
 def test_memory_stays_flat_for_any_number_of_pictures() -> None:
     """Besides the pictures themselves."""

@@ -72,6 +72,7 @@ print("files", len(files))
 """
 
 
+@pytest.mark.slow
 def test_the_corpus(tmp_path: Path) -> None:
     tests = Path(hostile.__file__).parent
     done = subprocess.run(
@@ -143,6 +144,7 @@ def test_random_bytes_end_in_a_checkpoint_error_or_a_model(
     check(path)
 
 
+@pytest.mark.slow
 @fuzzing(0.4)
 @given(layout=st.sampled_from(trees.LAYOUTS), changes=st.lists(VALUES, min_size=1, max_size=5))
 def test_random_values_end_in_a_checkpoint_error_or_a_model(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import CANVASES, OPEN, PREPARE, READY, SETTINGS, SIZES, VERSIONS
-from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, save_part
 from ffclip.ffclip_core.checkpoints import read_parts
 from ffclip.ffclip_core.checkpoints.parts import KINDS
+from ffclip.ffclip_core.dev import PACK, WORKFLOWS
+from ffclip.ffclip_core.dev.comfyui import Server
+from ffclip.ffclip_core.dev.graphs import to_api
 from ffclip.ffclip_core.networks.encoder import Encoder
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -79,23 +80,23 @@ def furnished(base: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(comfyui_folder: Path, base: Path) -> Iterator[run.Server]:
-    with run.Server(comfyui_folder, Path(sys.executable), base) as server:
+def server(comfyui_folder: Path, base: Path) -> Iterator[Server]:
+    with Server(comfyui_folder, base) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def newer_server(
     comfyui_folder: Path, newer_frontend: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[run.Server]:
+) -> Iterator[Server]:
     """The same ComfyUI with today's page."""
     base = furnished(tmp_path_factory.mktemp("newer"))
-    with run.Server(comfyui_folder, Path(sys.executable), base, newer_frontend) as server:
+    with Server(comfyui_folder, base, newer_frontend) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def object_info(server: run.Server) -> dict[str, Any]:
+def object_info(server: Server) -> dict[str, Any]:
     return server.get_json("/object_info")
 
 
@@ -104,8 +105,8 @@ def workflow(object_info: dict[str, Any]) -> Callable[[str], Graph]:
     """A shipped workflow as ComfyUI runs it, by name."""
 
     def read(name: str) -> Graph:
-        text = (run.WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
-        return run.to_api(json.loads(text), object_info)
+        text = (WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")
+        return to_api(json.loads(text), object_info)
 
     return read
 
@@ -122,7 +123,7 @@ def only() -> Callable[[Graph, str], tuple[str, Graph]]:
 
 
 @pytest.fixture
-def pictures(server: run.Server) -> Callable[[Graph], dict[str, list[bytes]]]:
+def pictures(server: Server) -> Callable[[Graph], dict[str, list[bytes]]]:
     """Run a graph to its end; the files of the nodes that gave some, by node id."""
 
     def execute(graph: Graph) -> dict[str, list[bytes]]:
@@ -153,7 +154,7 @@ def canvas() -> str:
 
 
 @pytest.fixture(scope="module")
-def server_of(server: run.Server, request: pytest.FixtureRequest) -> Callable[[str], run.Server]:
+def server_of(server: Server, request: pytest.FixtureRequest) -> Callable[[str], Server]:
     """The server of a canvas; the newer page's starts when it is needed."""
     return lambda canvas: server if canvas == CANVASES[0] else request.getfixturevalue("newer_server")
 
@@ -166,7 +167,7 @@ def pages() -> dict[str, Page]:
 
 @pytest.fixture
 def open_template(
-    browser: Browser, pages: dict[str, Page], server_of: Callable[[str], run.Server], canvas: str
+    browser: Browser, pages: dict[str, Page], server_of: Callable[[str], Server], canvas: str
 ) -> Iterator[Callable[..., Page]]:
     """The page with one of the pack's workflows, by name; elsewhere: in another browser, closed after the test."""
     others = []
@@ -179,7 +180,7 @@ def open_template(
         page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
         page.set_default_timeout(60_000)
         page.add_init_script(f"({PREPARE})()")
-        page.goto(f"{server.address}/?template={name}&source={run.PACK}")
+        page.goto(f"{server.address}/?template={name}&source={PACK}")
         page.wait_for_function(READY)
         return page
 
@@ -195,7 +196,7 @@ def open_template(
         page.keyboard.press("Escape")  # what an earlier test left open
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.wait_for_function(f"() => window.app.canvas.canvas.clientWidth === {size[0]}")
-        page.evaluate(OPEN, [run.PACK, name])
+        page.evaluate(OPEN, [PACK, name])
         page.evaluate("() => { window.complaints = []; }")
         return page
 

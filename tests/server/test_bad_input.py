@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, load_encoder
+from ffclip.ffclip_core.dev import RunError
+from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.pictures import prepare, to_images
 from PIL import Image
 
 
 @pytest.fixture
-def message(server: run.Server) -> Callable[[dict], str]:
+def message(server: Server) -> Callable[[dict], str]:
     """Run a graph that must fail; what the user is told."""
 
     def execute(graph: dict) -> str:
-        with pytest.raises(run.RunError) as caught:
+        with pytest.raises(RunError) as caught:
             server.run(graph)
         text = str(caught.value)
         assert "\n" not in text, "one sentence"
@@ -37,7 +38,7 @@ def test_an_empty_prompt(workflow: Callable, only: Callable, message: Callable, 
 
 
 def test_a_prompt_over_77_tokens_is_cut_with_a_warning(
-    server: run.Server, workflow: Callable, only: Callable, base: Path
+    server: Server, workflow: Callable, only: Callable, base: Path
 ) -> None:
     graph = workflow("edit-by-text")
     only(graph, "FFCLIPEncodePrompt")[1]["text"] = "Purple hair and " * 40
@@ -87,7 +88,7 @@ def test_a_value_out_of_range_is_refused_before_it_runs(workflow: Callable, only
     assert "strength" in message(graph)
 
 
-def _of_my_own(server: run.Server, graph: dict, only: Callable, picture: Image.Image, folder: Path) -> None:
+def _of_my_own(server: Server, graph: dict, only: Callable, picture: Image.Image, folder: Path) -> None:
     """Let a graph edit this picture, transparency and all, and show its inversion."""
     file = folder / "my.png"
     picture.save(file)
@@ -103,7 +104,7 @@ def _of_my_own(server: run.Server, graph: dict, only: Callable, picture: Image.I
 
 
 @pytest.fixture
-def sample(server: run.Server, workflow: Callable, pictures: Callable, only: Callable, pixels: Callable) -> np.ndarray:
+def sample(server: Server, workflow: Callable, pictures: Callable, only: Callable, pixels: Callable) -> np.ndarray:
     graph = workflow("edit-by-text")
     sample_id, _ = only(graph, "FFCLIPSamplePicture")
     graph["see"] = {"class_type": "PreviewImage", "inputs": {"images": [sample_id, 0]}}
@@ -111,7 +112,7 @@ def sample(server: run.Server, workflow: Callable, pictures: Callable, only: Cal
 
 
 def test_a_picture_that_is_not_square_is_cropped_or_letterboxed_as_chosen(
-    server: run.Server,
+    server: Server,
     workflow: Callable,
     pictures: Callable,
     only: Callable,
@@ -142,7 +143,7 @@ def test_a_picture_that_is_not_square_is_cropped_or_letterboxed_as_chosen(
 
 @pytest.mark.parametrize("alpha_is", ["mask", "channel"])
 def test_transparency_is_laid_on_white(
-    server: run.Server,
+    server: Server,
     workflow: Callable,
     pictures: Callable,
     only: Callable,

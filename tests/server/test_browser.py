@@ -21,10 +21,12 @@ from browsing import (
     set_values,
     told,
 )
-from ffclip import run
+from ffclip.ffclip_core.dev import WORKFLOWS
 from playwright.sync_api import Page
 
-NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json"))
+pytestmark = pytest.mark.slow
+
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
 NEEDS_FILES = "edit-a-face"
 # More than has room, on every node that can speak, as a run brings it.
 SPEAK = """() => {

@@ -1,4 +1,4 @@
-"""``run.py demo`` from end to end, on an existing ComfyUI."""
+"""``run.py demo`` and ``run.py ui`` from end to end, on an existing ComfyUI."""
 
 from __future__ import annotations
 
@@ -6,38 +6,45 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import PACK, ROOT, RunError
+from ffclip.ffclip_core.dev.comfyui import Server
+from ffclip.ffclip_core.dev.command_line import parse
+from ffclip.ffclip_core.dev.demo import edit
 from PIL import Image
 
+# Tests may run where Ctrl+C is ignored, in the background; a user's terminal does not ignore it.
+HEEDING_CTRL_C = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
+no_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows can't send Ctrl+C to one process")
 
-def demo(comfyui: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        run.ROOT / "run.py",
-        "demo",
-        "--comfyui",
-        comfyui,
-        "--python",
-        sys.executable,
-        *arguments,
-    ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+def run_py(comfyui: Path, *arguments: str) -> list[str]:
+    """run.py with this ComfyUI and this Python, as a command."""
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return [*command, "--comfyui", str(comfyui), "--python", sys.executable]
 
 
 def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
 
 
+@pytest.mark.slow
 def test_it_leaves_a_picture_and_an_existing_comfyui_as_it_was(comfyui_folder: Path, tmp_path: Path) -> None:
     before = files(comfyui_folder)
     Image.new("RGBA", (90, 60), (200, 30, 30, 128)).save(tmp_path / "my.png")
     (tmp_path / "out.png").write_text("mine")
     arguments = ["--prompt", "green hair", "--image", "my.png", "--strength", "1.5", "--output", "out.png"]
-    finished = demo(comfyui_folder, tmp_path, *arguments)
+    command = run_py(comfyui_folder, "demo", *arguments)
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     assert "Semantic Modulate" in finished.stdout
     result = Path(finished.stdout.splitlines()[-1])
@@ -48,51 +55,76 @@ def test_it_leaves_a_picture_and_an_existing_comfyui_as_it_was(comfyui_folder: P
     assert files(comfyui_folder) == before
 
 
-def test_the_plain_demo_writes_the_picture_it_names(comfyui_folder: Path, tmp_path: Path) -> None:
-    finished = demo(comfyui_folder, tmp_path)
-    assert finished.returncode == 0, finished.stderr
-    assert Path(finished.stdout.splitlines()[-1]) == tmp_path / "ffclip-demo.png"
-    assert "exists" not in finished.stdout
+@pytest.fixture
+def demo(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What ``run.py demo`` does in an empty folder, once ComfyUI is there."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: edit(parse(["demo", *arguments])[0], server)
+
+
+def test_the_plain_demo_writes_the_picture_it_names(
+    demo: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo()
+    told = capsys.readouterr().out
+    assert Path(told.splitlines()[-1]) == tmp_path / "ffclip-demo.png"
+    assert "exists" not in told
     assert [path.name for path in tmp_path.iterdir()] == ["ffclip-demo.png"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't send Ctrl+C to one process")
+def test_an_empty_prompt_ends_in_one_sentence_and_without_a_picture(demo: Callable[..., None], tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        demo("--prompt", " ")
+    assert str(caught.value) == "The prompt is empty: write what the picture should show, such as 'Purple hair'."
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_picture_ends_in_one_sentence(comfyui_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    command = run_py(comfyui_folder, "demo", "--image", "text.png")
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert "text.png is no picture that can be read" in finished.stderr
+    assert "\n" not in finished.stderr.strip()
+    assert [path.name for path in tmp_path.iterdir()] == ["text.png"]
+
+
+@pytest.mark.slow
+@no_signals
 def test_ui_gives_an_address_that_answers_and_ends_with_ctrl_c(comfyui_folder: Path, tmp_path: Path) -> None:
-    # Tests may run where Ctrl+C is ignored, in the background; a user's terminal does not ignore it.
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from ffclip import run; "
-    command = [sys.executable, "-c", code + "sys.exit(run.main(sys.argv[1:]))", "ui", "--no-browser"]
-    command += ["--comfyui", str(comfyui_folder), "--python", sys.executable]
+    command = [*HEEDING_CTRL_C, *run_py(comfyui_folder, "ui", "--no-browser")]
     variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables, cwd=tmp_path)
-    assert process.stdout
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=variables, cwd=tmp_path)
+    assert process.stdout and process.stderr
     try:
-        line = next(line for line in process.stdout if "http://" in line)
+        line = next((line for line in process.stdout if "http://" in line), None)
+        assert line, process.stderr.read()
         address = line.split("ComfyUI is at ")[1].strip()
-        assert address.endswith(f"?template=edit-by-text&source={run.PACK}")
+        assert address.endswith(f"?template=edit-by-text&source={PACK}")
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.status == 200
-        served = address.split("/?")[0] + f"/api/workflow_templates/{run.PACK}/edit-by-text.json"
+        served = address.split("/?")[0] + f"/api/workflow_templates/{PACK}/edit-by-text.json"
         with urllib.request.urlopen(served, timeout=60) as answer:
             assert b"FFCLIPLoadModels" in answer.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+        assert process.stderr.read() == "\nStopped.\n"
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(address, timeout=60)
     finally:
         process.kill()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--prompt", " "], "The prompt is empty: write what the picture should show, such as 'Purple hair'."),
-        (["--image", "text.png"], "text.png is no picture that can be read"),
-    ],
-)
-def test_a_mistake_ends_in_one_sentence(
-    comfyui_folder: Path, tmp_path: Path, arguments: list[str], sentence: str
-) -> None:
-    (tmp_path / "text.png").write_text("no picture")
-    finished = demo(comfyui_folder, tmp_path, *arguments)
-    assert finished.returncode == 1
-    assert sentence in finished.stderr
-    assert "Traceback" not in finished.stderr
-    assert not (tmp_path / "ffclip-demo.png").exists()
+@no_signals
+def test_a_ctrl_c_while_packages_are_imported_is_told_in_one_word(comfyui_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ffclip.ffclip_core.dev", "demo", "--comfyui", str(comfyui_folder)]
+    # As run.py leaves it to the program that goes on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen([*HEEDING_CTRL_C, *command], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1] == "\nStopped.\n"
+    assert process.returncode == 130

@@ -11,12 +11,14 @@ import layouts
 import numpy as np
 import pytest
 import torch
-from ffclip import run
+from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from PIL import Image
+
+pytestmark = pytest.mark.slow
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 E4E, FFCLIP, CLIP = "e4e_ffhq_encode.pt", "ffclip_faces.pt", "ViT-B-32.pt"
@@ -45,7 +47,7 @@ def files(base: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def graph(files: None, server: run.Server, workflow: Callable, only: Callable, tmp_path: Path) -> dict[str, Any]:
+def graph(files: None, server: Server, workflow: Callable, only: Callable, tmp_path: Path) -> dict[str, Any]:
     """edit-a-face, with a picture in place of ComfyUI's example."""
     graph = workflow("edit-a-face")
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
@@ -54,7 +56,7 @@ def graph(files: None, server: run.Server, workflow: Callable, only: Callable, t
     return graph
 
 
-def test_the_lists_offer_each_file_for_what_it_holds(files: None, server: run.Server) -> None:
+def test_the_lists_offer_each_file_for_what_it_holds(files: None, server: Server) -> None:
     inputs = server.get_json("/object_info/FFCLIPLoadModels")["FFCLIPLoadModels"]["input"]["required"]
     told = server.get_json("/ffclip/model-files")
     for part, file, holds in (
@@ -69,7 +71,7 @@ def test_the_lists_offer_each_file_for_what_it_holds(files: None, server: run.Se
         assert holds in told[part][file]
 
 
-def test_the_workflow_edits_a_face(graph: dict[str, Any], server: run.Server, only: Callable) -> None:
+def test_the_workflow_edits_a_face(graph: dict[str, Any], server: Server, only: Callable) -> None:
     outputs = server.run(graph)["outputs"]
     save, _ = only(graph, "SaveImage")
     (saved,) = outputs[save]["images"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import layouts
 import pytest
-from ffclip import run
 from ffclip.ffclip_core import EMBEDDED, load_generator
+from ffclip.ffclip_core.dev import ROOT, RunError
+from ffclip.ffclip_core.dev.comfyui import Server
+from ffclip.ffclip_core.dev.links import link
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a second copy of the pack was left behind, and a model file has a name that is no UTF-8."""
     base = tmp_path_factory.mktemp("guest")
     (base / "custom_nodes").mkdir()
-    run.link(run.ROOT, base / "custom_nodes" / "ffclip-main")
+    link(ROOT, base / "custom_nodes" / "ffclip-main")
     models = base / "models" / "ffclip"
     models.mkdir(parents=True)
     layouts.rosinality(base / "generator.pt", load_generator(EMBEDDED / "generator.safetensors"))
@@ -32,17 +35,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(comfyui_folder: Path, base: Path) -> Iterator[run.Server]:
-    with run.Server(comfyui_folder, Path(sys.executable), base) as server:
+def server(comfyui_folder: Path, base: Path) -> Iterator[Server]:
+    with Server(comfyui_folder, base) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def object_info(server: run.Server) -> dict:
+def object_info(server: Server) -> dict:
     return server.get_json("/object_info")
 
 
-def test_of_two_copies_one_works_and_the_other_says_so(server: run.Server, base: Path, object_info: dict) -> None:
+def test_of_two_copies_one_works_and_the_other_says_so(server: Server, base: Path, object_info: dict) -> None:
     assert {"FFCLIPLoadModels", "FFCLIPSynthesize"} <= object_info.keys()
     lines = [line for line in server.log.read_text("utf-8").splitlines() if "is left out" in line]
     assert len(lines) == 1
@@ -54,9 +57,7 @@ def test_of_two_copies_one_works_and_the_other_says_so(server: run.Server, base:
     assert len(scripts) == 1
 
 
-def test_files_of_any_name_can_be_chosen(
-    server: run.Server, object_info: dict, workflow: Callable, only: Callable
-) -> None:
+def test_files_of_any_name_can_be_chosen(server: Server, object_info: dict, workflow: Callable, only: Callable) -> None:
     for name in object_info["FFCLIPLoadModels"]["input"]["required"]["generator"][1]["options"][1:]:
         graph = workflow("edit-by-text")
         only(graph, "FFCLIPLoadModels")[1]["generator"] = name
@@ -84,14 +85,14 @@ CASES += [(*place, text) for place in CHOICES for text in (UGLY[0], UGLY[-1])]
     ("node", "name", "text"), CASES, ids=[f"{node}-{name}-{ascii(text[:12])}" for node, name, text in CASES]
 )
 def test_whatever_stands_in_a_value_the_next_graph_runs(
-    server: run.Server, workflow: Callable, node: str, name: str, text: str
+    server: Server, workflow: Callable, node: str, name: str, text: str
 ) -> None:
     graph = workflow("edit-by-text")
     key = next(key for key, held in graph.items() if held["class_type"] == node)
     graph[key]["inputs"][name] = text
     try:
         server.run(graph, limit=60)
-    except run.RunError as error:
+    except RunError as error:
         assert "\n" not in str(error) and len(str(error)) < 2_000
     assert server.process.poll() is None
     # Of any pack: nodes of ComfyUI's own, with a picture that no run has had before.
@@ -101,7 +102,7 @@ def test_whatever_stands_in_a_value_the_next_graph_runs(
     assert server.run(after, limit=60)["status"]["status_str"] == "success"
 
 
-def test_null_stands_for_the_default(server: run.Server, workflow: Callable) -> None:
+def test_null_stands_for_the_default(server: Server, workflow: Callable) -> None:
     plain = workflow("edit-by-text")
     empty = json.loads(json.dumps(plain))
     for node in empty.values():
@@ -112,17 +113,15 @@ def test_null_stands_for_the_default(server: run.Server, workflow: Callable) -> 
             }
     try:
         server.run(empty, limit=60)
-    except run.RunError as error:
+    except RunError as error:
         assert "\n" not in str(error)
     assert server.run(plain, limit=60)["status"]["status_str"] == "success"
 
 
-def test_errors_begin_with_the_pack_and_say_one_sentence(
-    server: run.Server, workflow: Callable, only: Callable
-) -> None:
+def test_errors_begin_with_the_pack_and_say_one_sentence(server: Server, workflow: Callable, only: Callable) -> None:
     graph = workflow("edit-by-text")
     only(graph, "FFCLIPEncodePrompt")[1]["text"] = " "
     kinds = []
-    with pytest.raises(run.RunError, match="The prompt is empty"):
+    with pytest.raises(RunError, match="The prompt is empty"):
         server.run(graph, lambda kind, data: kinds.append(data.get("exception_type")), limit=60)
     assert "FFCLIP.InputError" in kinds

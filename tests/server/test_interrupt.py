@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import RunError
+from ffclip.ffclip_core.dev.comfyui import Server
+
+pytestmark = pytest.mark.slow
 
 COLOURS = ("Purple", "Green", "Blonde", "Red", "Black", "Blue", "Pink", "Grey")
 
@@ -15,9 +18,7 @@ COLOURS = ("Purple", "Green", "Blonde", "Red", "Black", "Blue", "Pink", "Grey")
 @pytest.mark.parametrize(
     "step", ["FFCLIPInvertImage", "FFCLIPEncodePrompt", "FFCLIPSemanticModulate", "FFCLIPSynthesize"]
 )
-def test_an_interrupt_of_a_long_grid_lands_soon(
-    server: run.Server, workflow: Callable, only: Callable, step: str
-) -> None:
+def test_an_interrupt_of_a_long_grid_lands_soon(server: Server, workflow: Callable, only: Callable, step: str) -> None:
     graph = workflow("many-prompts")
     # Long where it is to be stopped, short before that: many pictures, or many prompts.
     many = 512 if step == "FFCLIPInvertImage" else 16
@@ -39,7 +40,7 @@ def test_an_interrupt_of_a_long_grid_lands_soon(
             asked.append(time.monotonic())
             server.post("/interrupt")
 
-    with pytest.raises(run.RunError, match="interrupted"):
+    with pytest.raises(RunError, match="interrupted"):
         server.run(graph, watch)
     # A second, or on a busy machine as long as it took until then, which was for the first few of very many.
     assert time.monotonic() - asked[0] < max(1, asked[0] - begun[0])

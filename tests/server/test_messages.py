@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from browsing import CANVASES, run_well, set_values, told
-from ffclip import run
+from ffclip.ffclip_core.dev.comfyui import Server
 from playwright.sync_api import Page
 
 LOADER, PROMPT = "FFCLIPLoadModels", "FFCLIPEncodePrompt"
@@ -25,7 +25,7 @@ INTO_A_SUBGRAPH = """() => {
 
 @pytest.mark.parametrize("canvas", CANVASES)
 def test_what_a_node_says_stays_on_it(
-    open_template: Callable[..., Page], screenshot: Callable, server_of: Callable[[str], run.Server], canvas: str
+    open_template: Callable[..., Page], screenshot: Callable, server_of: Callable[[str], Server], canvas: str
 ) -> None:
     """After the run, after one that had nothing to do, and where the run is opened again from the history."""
     page = open_template("edit-by-text")

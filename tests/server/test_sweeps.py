@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import RunError
+from ffclip.ffclip_core.dev.comfyui import Server
 
 
 @pytest.fixture
@@ -28,16 +29,16 @@ def test_a_sweep_gives_a_picture_per_strength(pictures: Callable, graph: tuple, 
     assert len(set(pictures(nodes)["see"])) == 5
 
 
-def test_a_count_that_does_not_fit_is_refused(server: run.Server, graph: tuple, only: Callable) -> None:
+def test_a_count_that_does_not_fit_is_refused(server: Server, graph: tuple, only: Callable) -> None:
     nodes, edit = graph
     only(nodes, "FFCLIPEncodePrompt")[1]["text"] = "Bald\nBeard\nSad"
     nodes["sweep"] = {"class_type": "TestSweep", "inputs": {"first": 0.0, "last": 2.0, "count": 2}}
     nodes[edit]["inputs"]["strengths"] = ["sweep", 0]
-    with pytest.raises(run.RunError, match="2 strengths for 1 pictures: give one, or .*one per edit, 3"):
+    with pytest.raises(RunError, match="2 strengths for 1 pictures: give one, or .*one per edit, 3"):
         server.run(nodes)
 
 
-def test_a_heat_map_that_is_asked_for_later_is_drawn_then(server: run.Server, graph: tuple, only: Callable) -> None:
+def test_a_heat_map_that_is_asked_for_later_is_drawn_then(server: Server, graph: tuple, only: Callable) -> None:
     nodes, edit = graph
     only(nodes, "FFCLIPEncodePrompt")[1]["text"] = "a prompt of this test alone"
 

@@ -8,9 +8,11 @@ from itertools import combinations
 
 import pytest
 from browsing import CANVASES, DRAWN
-from ffclip import run
+from ffclip.ffclip_core.dev.comfyui import Server
 from PIL import Image, ImageColor
 from playwright.sync_api import Page
+
+pytestmark = pytest.mark.slow
 
 TYPES = [f"FFCLIP_{name}" for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING")]
 COLOURS = """(types) => {
@@ -33,7 +35,7 @@ PLACES = (
 
 
 @pytest.fixture
-def palette(server_of: Callable[[str], run.Server], canvas: str) -> Iterator[None]:
+def palette(server_of: Callable[[str], Server], canvas: str) -> Iterator[None]:
     """A palette of the user's that gives one of our wires a colour, and a core wire another."""
     slots = {"FFCLIP_LATENT": "#123456", "IMAGE": "#654321"}
     own = {"id": "own", "name": "Own", "colors": {"node_slot": slots, "litegraph_base": {}, "comfy_base": {}}}

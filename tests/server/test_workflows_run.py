@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ffclip import run
+from ffclip.ffclip_core.dev import WORKFLOWS
+from ffclip.ffclip_core.dev.comfyui import Server
 
 # Those for published files have tests of their own.
-NAMES = sorted(path.stem for path in run.WORKFLOWS.glob("*.json") if path.stem != "edit-a-face")
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if path.stem != "edit-a-face")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,7 +105,7 @@ def test_a_prompt_per_line_gives_a_picture_per_line(workflow: Callable, pictures
     assert len(set(files)) == len(files)
 
 
-def test_the_same_graph_twice_gives_the_same_bytes(server: run.Server, workflow: Callable) -> None:
+def test_the_same_graph_twice_gives_the_same_bytes(server: Server, workflow: Callable) -> None:
     graph = workflow("edit-by-text")
     for node in graph.values():
         if node["class_type"] == "FFCLIPSynthesize":
@@ -164,7 +165,7 @@ def test_a_preview_is_smaller(
     assert pixels(pictures(graph)["see"][0]).shape == (full // side, full // side, 3)
 
 
-def test_a_moved_slider_computes_only_what_follows_it(server: run.Server, workflow: Callable, only: Callable) -> None:
+def test_a_moved_slider_computes_only_what_follows_it(server: Server, workflow: Callable, only: Callable) -> None:
     """ComfyUI's own messages name what it took from its cache, and what it ran."""
     graph = workflow("edit-by-text")
     server.run(graph)

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 pytest.importorskip("tqdm", reason="training needs the extra `train`")
 
-from ffclip import run as program
+from ffclip.ffclip_core.dev import ROOT
+from ffclip.ffclip_core.dev.links import link
 from ffclip.ffclip_core.training import loop
 
 RATE = 0.01
@@ -159,9 +160,10 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_two_processes_learn_from_the_mean_of_their_gradients(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(WORKERS)
-    program.link(program.ROOT, tmp_path / "ffclip")
+    link(ROOT, tmp_path / "ffclip")
     subprocess.run([sys.executable, tmp_path / "train.py"], check=True, timeout=300, capture_output=True, cwd=tmp_path)
     (first, gradient), (second, other) = (torch.load(tmp_path / f"{i}.pt", weights_only=True) for i in range(2))
     assert torch.equal(first, second) and torch.equal(gradient, other)

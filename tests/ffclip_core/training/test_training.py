@@ -14,8 +14,9 @@ import pytest
 pytest.importorskip("dicebear", reason="training needs the extra `train`")
 pytest.importorskip("resvg_py", reason="training needs the extra `train`")
 
-from ffclip import run as program
 from ffclip.ffclip_core import Editor
+from ffclip.ffclip_core.dev import ROOT
+from ffclip.ffclip_core.dev.links import link
 from ffclip.ffclip_core.training.avatars import draw, sample
 from ffclip.ffclip_core.training.draw_dataset import label_row, load
 
@@ -36,8 +37,9 @@ def run(folder: Path, *lines: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -> None:
-    program.link(program.ROOT, tmp_path / "ffclip")
+    link(ROOT, tmp_path / "ffclip")
     few = "--workers 1 --batch 4 --steps 2"
     run(
         tmp_path,
