@@ -19,6 +19,7 @@ pytest.importorskip("tqdm", reason="training needs the extra `train`")
 
 from ffclip import run as program
 from ffclip.ffclip_core.training import loop
+from ffclip.ffclip_core.training.settings import Run
 
 RATE = 0.01
 
@@ -33,8 +34,10 @@ class Numbers(nn.Module):
         self.register_buffer("count", torch.tensor(0))
 
 
-def run_of(folder: Path, steps: int) -> loop.Run:
-    return loop.Run(folder, folder, steps, 1, RATE, 1)
+def run_of(folder: Path, steps: int) -> Run:
+    return Run(
+        data=folder, folder=folder, steps=steps, batch=1, learning_rate=RATE, workers=1, device=torch.device("cpu")
+    )
 
 
 def falling(model: Numbers, seen: list[float] | None = None) -> Callable[[int, np.random.Generator], dict[str, Tensor]]:
@@ -141,10 +144,9 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path, monkeypat
 
 
 WORKERS = """
-import argparse
 from pathlib import Path
 import torch
-from ffclip.ffclip_core.training import loop
+from ffclip.ffclip_core.training import loop, processes, settings
 
 def worker(rank, run):
     model = torch.nn.Linear(2, 1, bias=False)
@@ -154,8 +156,8 @@ def worker(rank, run):
 
 if __name__ == "__main__":
     folder = Path(__file__).parent
-    values = argparse.Namespace(data=folder, folder=folder, steps=3, batch=1, learning_rate=0.1, workers=2)
-    loop.launch(worker, values)
+    command = [str(folder), str(folder), "--workers", "2", "--device", "cpu"]
+    processes.launch(worker, settings.parser(None, steps=3, batch=1, learning_rate=0.1).parse_args(command))
 """
 
 

@@ -8,17 +8,13 @@ from types import SimpleNamespace
 import golden
 import pytest
 import torch
-
-pytest.importorskip("dicebear", reason="training needs the extra `train`")
-pytest.importorskip("resvg_py", reason="training needs the extra `train`")
-
 from ffclip.ffclip_core.networks.generator import Generator
-from ffclip.ffclip_core.training.avatars import ATTRIBUTES
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
 from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
-from ffclip.ffclip_core.training.judge import attribute_losses
-from ffclip.ffclip_core.training.train_clip import clip_losses, truth_matrix
-from ffclip.ffclip_core.training.train_generator import face_weights, laplacian_l1, pixel_losses
-from ffclip.ffclip_core.training.train_modulator import style_metric
+from ffclip.ffclip_core.training.facts import truth_matrix
+from ffclip.ffclip_core.training.losses import attribute_losses, face_weights, laplacian_l1, pixel_losses
+from ffclip.ffclip_core.training.small_clip import clip_losses
+from ffclip.ffclip_core.training.style_metric import style_metric
 
 NAMES = list(ATTRIBUTES)
 
@@ -83,7 +79,7 @@ def test_differences_of_pictures() -> None:
     fine[::2, ::2] = fine[1::2, 1::2] = -1
     assert float(laplacian_l1(fine.expand(1, 3, 64, 64))) == 1, "only the finest level is not zero"
     box = torch.tensor([[0.25, 0.5, 0.75, 1.0]])  # left, top, right, bottom
-    weights = face_weights(box, 4.0)[0, 0]
+    weights = face_weights(box, 64, 4.0)[0, 0]
     assert set(weights[32:, 16:48].unique().tolist()) == {4} and weights.sum() == 64 * 64 + 3 * 32 * 32
     assert {name: float(loss) for name, loss in pixel_losses(flat, box).items()} == {"l1": 1.75, "laplacian": 1.0}
 
@@ -106,7 +102,7 @@ def test_captions_are_true_of_pictures_that_show_all_of_their_facts() -> None:
     labels[2, NAMES.index("glasses")] = -1  # Not to be seen.
     bald, short = (("hair", value) for value in ATTRIBUTES["hair"][:2])
     none = ("glasses", ATTRIBUTES["glasses"][0])
-    found = truth_matrix([[bald], [short], [bald, none], [none]], labels)
+    found = truth_matrix([[bald], [short], [bald, none], [none]], labels, ATTRIBUTES)
     assert found.int().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 0]]
 
 

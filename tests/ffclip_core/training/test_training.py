@@ -16,8 +16,9 @@ pytest.importorskip("resvg_py", reason="training needs the extra `train`")
 
 from ffclip import run as program
 from ffclip.ffclip_core import Editor
-from ffclip.ffclip_core.training.avatars import draw, sample
-from ffclip.ffclip_core.training.draw_dataset import label_row, load
+from ffclip.ffclip_core.training.avatars.avatar import label_row, sample
+from ffclip.ffclip_core.training.avatars.dataset import load
+from ffclip.ffclip_core.training.avatars.drawing import draw
 
 # As `python -m` runs them, in one process, which imports torch once.
 COMMANDS = """

@@ -16,9 +16,12 @@ from torch import Tensor
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core.training import evaluate, loop
-from ffclip.ffclip_core.training.avatars import ATTRIBUTES, Avatar, applicable, draw
-from ffclip.ffclip_core.training.draw_dataset import SIZE, label_row
+from ffclip.ffclip_core.training.avatars import evaluation as evaluation_module
+from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row
+from ffclip.ffclip_core.training.avatars.drawing import draw
+from ffclip.ffclip_core.training.avatars.evaluation import Evaluation
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
+from ffclip.ffclip_core.training.pictures import to_network
 
 NAMES = list(ATTRIBUTES)
 FACT = ("hair_colour", "pink")
@@ -34,7 +37,7 @@ class Drawings:
         self.edits: dict[int, int] = {}
 
     def add(self, avatar: Avatar) -> int:
-        picture = draw(avatar, SIZE)
+        picture = draw(avatar)
         for number, known in enumerate(self.pictures):
             if np.array_equal(known, picture):
                 return number
@@ -43,14 +46,14 @@ class Drawings:
         return len(self.pictures) - 1
 
     def find(self, x: Tensor) -> list[int]:
-        known = loop.to_network(np.stack(self.pictures))
+        known = to_network(np.stack(self.pictures))
         return [int((known - each).abs().sum((1, 2, 3)).argmin()) for each in x]
 
     def encoder(self, x: Tensor) -> Tensor:
         return torch.tensor([float(self.mistaken.get(i, i)) for i in self.find(x)]).view(-1, 1, 1)
 
     def generator(self, w: Tensor) -> Tensor:
-        return loop.to_network(np.stack([self.pictures[int(i)] for i in w.flatten()]))
+        return to_network(np.stack([self.pictures[int(i)] for i in w.flatten()]))
 
     def modulator(self, w: Tensor, e: Tensor) -> Tensor:
         return torch.tensor([float(self.edits.get(int(i), int(i))) for i in w.flatten()]).view(-1, 1, 1) - w
@@ -74,18 +77,18 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> Drawings:
     people = [
         Avatar(seed, values | special.get(seed, {"glasses": "sunglasses"} if seed == 3 else {})) for seed in range(6)
     ]
-    monkeypatch.setattr(evaluate, "sample", lambda seed: people[seed - evaluate.TEST_SEEDS])
+    monkeypatch.setattr(evaluation_module, "sample", lambda seed: people[seed - evaluation_module.TEST_SEEDS])
     return Drawings()
 
 
-def evaluation_of(drawings: Drawings) -> evaluate.Evaluation:
+def evaluation_of(drawings: Drawings) -> Evaluation:
     for i in range(6):
-        drawings.add(evaluate.sample(evaluate.TEST_SEEDS + i))
+        drawings.add(evaluation_module.sample(evaluation_module.TEST_SEEDS + i))
     text_encoder = SimpleNamespace(encode=lambda prompts: torch.zeros(len(prompts), 1))
     editor = SimpleNamespace(
         encoder=drawings.encoder, generator=drawings.generator, modulator=drawings.modulator, text_encoder=text_encoder
     )
-    return evaluate.Evaluation(editor, drawings.judge, 6)  # pyright: ignore[reportArgumentType]
+    return Evaluation(editor, drawings.judge, 6)  # pyright: ignore[reportArgumentType]
 
 
 def test_figures_of_a_prompt(drawings: Drawings) -> None:
@@ -134,5 +137,5 @@ def test_rows_of_edits_that_never_happen(drawings: Drawings) -> None:
 
 def test_several_facts_are_read_together() -> None:
     read = np.array([[0, 1], [0, 2], [3, 1]])
-    assert evaluate._reads(read, [(0, 0)]) == pytest.approx(2 / 3, rel=1e-9)
-    assert evaluate._reads(read, [(0, 0), (1, 1)]) == pytest.approx(1 / 3, rel=1e-9)
+    assert evaluation_module._reads(read, [(0, 0)]) == pytest.approx(2 / 3, rel=1e-9)
+    assert evaluation_module._reads(read, [(0, 0), (1, 1)]) == pytest.approx(1 / 3, rel=1e-9)

@@ -4,18 +4,11 @@ import pytest
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core.training.avatars import (
-    ATTRIBUTES,
-    HELD_OUT,
-    Avatar,
-    applicable,
-    draw,
-    face_box,
-    is_held_out,
-    parameters,
-    sample,
-)
-from ffclip.ffclip_core.training.draw_dataset import label_row, random_edit
+from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row, sample
+from ffclip.ffclip_core.training.avatars.drawing import draw, face_box
+from ffclip.ffclip_core.training.avatars.edits import random_edit
+from ffclip.ffclip_core.training.avatars.parameters import parameters
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, HELD_OUT, is_held_out
 
 
 def plain(**values: str) -> Avatar:

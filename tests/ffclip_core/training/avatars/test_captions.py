@@ -1,17 +1,9 @@
 import random
 
-import pytest
-
-pytest.importorskip("dicebear", reason="captions name the drawn attributes, which need the extra `train`")
-pytest.importorskip("resvg_py", reason="captions name the drawn attributes, which need the extra `train`")
-
-from ffclip.ffclip_core.training.avatars import ATTRIBUTES, is_held_out, sample
-from ffclip.ffclip_core.training.captions import (
-    EVALUATION_PAIRS,
-    EVALUATION_PARAPHRASES,
-    EVALUATION_PROMPTS,
-    caption,
-)
+from ffclip.ffclip_core.training.avatars.avatar import sample
+from ffclip.ffclip_core.training.avatars.captions import caption
+from ffclip.ffclip_core.training.avatars.prompts import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, is_held_out
 
 
 def test_every_fact_has_a_wording() -> None:
