@@ -36,7 +36,7 @@ def main() -> None:
         evaluation = Evaluation(Editor.from_folder(arguments.models), load_judge(arguments.judge), arguments.count)
     text = report(evaluation, arguments.per_prompt)
     arguments.out.write_text(text, encoding="utf-8")
-    picture(evaluation, range(10), SHEET_PROMPTS, arguments.out.with_suffix(".png"))
+    picture(evaluation, range(min(10, arguments.count)), SHEET_PROMPTS, arguments.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

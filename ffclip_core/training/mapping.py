@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,11 +11,18 @@ from torch import Tensor
 from ..networks.generator import Generator
 
 
-def fit_mapping(generator: Generator, codes: Tensor, steps: int) -> None:
-    """Fit the mapping network to the Gaussian of codes [N, D]: z in principal coordinates ↦ that Gaussian's point."""
+def gaussian_of(codes: Tensor) -> Callable[[Tensor], Tensor]:
+    """What maps z [B, D], as its principal coordinates, to points of the Gaussian that codes [N, D] are of; of z, as in
+    the mapping network, only the direction counts."""
     mean = codes.mean(0)
     spread, axes = torch.linalg.eigh((codes - mean).T @ (codes - mean) / len(codes))
     project = axes * spread.clamp_min(0).sqrt()
+    return lambda z: mean + F.normalize(z, dim=-1) * z.shape[1] ** 0.5 @ project.T
+
+
+def fit_mapping(generator: Generator, codes: Tensor, steps: int) -> None:
+    """Fit the mapping network to the Gaussian of codes [N, D], and set latent_avg to their mean."""
+    points = gaussian_of(codes)
     generator.style.requires_grad_(True)
     stream = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(generator.style.parameters(), 2e-3, betas=(0.9, 0.99))
@@ -22,9 +31,9 @@ def fit_mapping(generator: Generator, codes: Tensor, steps: int) -> None:
             for group in optimizer.param_groups:
                 group["lr"] = 2e-3 * (1 - step / steps)
             z = torch.randn(256, codes.shape[1], generator=stream)
-            wanted = mean + F.normalize(z, dim=-1) * z.shape[1] ** 0.5 @ project.T
-            loss = (generator.style(z) - wanted).square().mean()
+            loss = (generator.style(z) - points(z)).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    generator.latent_avg.copy_(mean)
+    with torch.no_grad():
+        generator.latent_avg.copy_(codes.mean(0))

@@ -53,8 +53,9 @@ def _worker(rank: int, run: settings.Run) -> None:
         return pixel_losses(picture.float() - to_network(pictures[side][rows], run.device), boxes[rows])
 
     def drawings(average: Generator, folder: Path) -> None:
+        some = np.arange(min(16, len(boxes)))
         with torch.no_grad():
-            rows = [to_network(pictures[0][:16], run.device), drawn(average, 0, np.arange(16))]
+            rows = [to_network(pictures[0][some], run.device), drawn(average, 0, some)]
         save_sheet(rows, folder / "drawings.png")
 
     trained = fit(rank, run, generator, losses, ema=0.998, clip=5.0, sheet=drawings, sheet_every=250)

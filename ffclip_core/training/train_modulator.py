@@ -103,7 +103,7 @@ def _worker(rank: int, run: settings.Run, generator_run: Path, encoder_run: Path
         with torch.no_grad():
             e = clip.encode_text(open_clip.tokenize(list(SHEET_PROMPTS)).to(run.device))
             sheet_rows = []
-            for row in range(8):
+            for row in range(min(8, len(inverted))):
                 w = inversions(slice(row, row + 1)).expand(len(e), -1, -1)
                 drawn = generator(torch.cat([w[:1], w + average(w, e)]), noise="none")
                 sheet_rows.append(torch.cat([to_network(pictures[row : row + 1], run.device), drawn]))

@@ -31,6 +31,8 @@ from .edits import random_edit
 from .judge import Judge
 from .vocabulary import ATTRIBUTES
 
+SCORES = ("success", "kept", "all kept", "target", "inverted target")
+
 _NAMES = list(ATTRIBUTES)
 _CHUNK = 32
 _TARGETS = 32
@@ -65,23 +67,26 @@ class Evaluation:
         return torch.cat(pieces)
 
     def score(self, prompt: str, facts: tuple[Fact, ...], number: int, most: int) -> dict[str, float]:
-        """What the table tells of one prompt, on at most `most` avatars; number varies which."""
+        """SCORES of one prompt, and on how many avatars n they are measured: at most `most` of those who can show its
+        facts and do not yet; number varies which. Of none there is n = 0 alone."""
         able = [i for i, a in enumerate(self.avatars) if applicable(a, facts) and not set(facts) <= a.facts()]
         able = list(np.random.default_rng(number).permutation(able)[:most])
+        if not able:
+            return {"n": 0}
         wanted = [(_NAMES.index(attribute), ATTRIBUTES[attribute].index(value)) for attribute, value in facts]
         targets = [self.avatars[i].edit(facts) for i in able]
         after, before = self.judged(self.edit(able, prompt)), self.read[able]
         labels, target_labels = self.labels[able], np.array([label_row(target) for target in targets])
         other = (labels >= 0) & (labels == target_labels)
         other[:, [attribute for attribute, _ in wanted]] = False
-        same = (after == before) | ~other
+        kept = after == before
         few = targets[:_TARGETS]
         drawn = np.stack([draw(target) for target in few])
         best = self.judged(self.synthesize(encode_all(self.editor.encoder, drawn)))
         return {
             "success": _reads(after, wanted),
-            "kept": float((same & other).sum() / other.sum()),
-            "all kept": float(same.all(1).mean()),
+            "kept": float(kept[other].mean()),
+            "all kept": float((kept | ~other).all(1).mean()),
             "target": _reads(self.judged(to_network(drawn)), wanted),
             "inverted target": _reads(best, wanted),
             "n": len(able),
