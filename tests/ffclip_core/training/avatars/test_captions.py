@@ -38,3 +38,45 @@ def test_the_evaluation_lists_are_what_the_model_card_says() -> None:
     assert len({text for text, _ in everything}) == len(everything)
     for _, facts in everything:
         assert all(value in ATTRIBUTES[attribute] for attribute, value in facts)
+
+
+def told_by(facts: list[tuple[str, str]], count: int = 200) -> set[str]:
+    return {caption(facts, random.Random(seed)).lower() for seed in range(count)}
+
+
+def test_a_caption_tells_all_of_its_facts() -> None:
+    facts = [("hair", "bob"), ("hair_colour", "purple"), ("clothes", "hoodie"), ("clothes_colour", "yellow")]
+    words = [("bob",), ("purple",), ("hoodie", "hooded"), ("yellow",)]
+    beside = [("glasses", "sunglasses"), ("expression", "sad")]
+    beside_words = [("sunglasses", "dark glasses", "shades"), ("sad", "unhappy")]
+    for text in told_by([*facts, *beside]):
+        assert all(any(word in text for word in synonyms) for synonyms in [*words, *beside_words]), text
+    for fact, synonyms in zip(facts, words, strict=True):
+        assert all(any(word in text for word in synonyms) for text in told_by([fact]))
+
+
+def test_facts_are_told_in_any_order_small_or_with_a_capital() -> None:
+    texts = {caption([("glasses", "glasses"), ("eyes", "closed")], random.Random(seed)) for seed in range(200)}
+    first = {text.lower().find("glasses") < text.lower().find("eyes") for text in texts if "eyes" in text.lower()}
+    assert first == {True, False}
+    assert {text[0].isupper() for text in texts} == {True, False}
+    assert all(text[1:] == text[1:].lower() for text in texts)
+
+
+def test_articles_fit_their_nouns() -> None:
+    texts = told_by([("hair", "afro")]) | told_by([("hair", "bun")]) | told_by([("hair", "curly")])
+    texts |= told_by([("clothes", "overall")]) | told_by([("clothes", "hoodie")])
+    words = " ".join(sorted(texts)).split()
+    after = {(article, noun) for article, noun in zip(words, words[1:], strict=False) if article in ("a", "an")}
+    assert {("an", "afro"), ("a", "bun"), ("an", "overall"), ("a", "hoodie")} <= after
+    assert all((noun[0] in "aeiou") == (article == "an") for article, noun in after)
+    assert not {noun for _, noun in after} & {"curls", "overalls", "dungarees", "dreadlocks"}
+
+
+def test_no_wording_means_another_value_of_the_attribute() -> None:
+    """Every phrase that two values share would make captions that are true and counted as false."""
+    for attribute, values in ATTRIBUTES.items():
+        texts = [told_by([(attribute, value)], 400) for value in values]
+        for i, one in enumerate(texts):
+            for other in texts[i + 1 :]:
+                assert not one & other, attribute

@@ -17,6 +17,7 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.ffclip_core.training.avatars import evaluation as evaluation_module
+from ffclip.ffclip_core.training.avatars import report as report_module
 from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row
 from ffclip.ffclip_core.training.avatars.drawing import draw
 from ffclip.ffclip_core.training.avatars.evaluation import Evaluation
@@ -131,6 +132,46 @@ def test_a_perfect_family_and_one_that_does_nothing(drawings: Drawings) -> None:
     assert (idle["success"], idle["kept"], idle["all kept"], idle["n"]) == (0, 1, 1, 2)
 
 
+def test_a_prompt_that_nobody_can_be_asked_has_no_figures(drawings: Drawings) -> None:
+    assert evaluation_of(drawings).score("neutral", (("expression", "neutral"),), number=0, most=100) == {"n": 0}
+
+
+def test_not_all_prompts_are_asked_of_the_same_avatars(drawings: Drawings) -> None:
+    evaluation = evaluation_of(drawings)
+    drawings.edits[0] = drawings.add(evaluation.avatars[0].edit([FACT]))
+    scores = [evaluation.score("Pink hair", (FACT,), number, most=2) for number in range(20)]
+    assert {score["n"] for score in scores} == {2} and {score["success"] for score in scores} == {0, 1 / 2}
+
+
+def test_the_judge_sees_what_a_picture_can_hold(drawings: Drawings) -> None:
+    evaluation, seen = evaluation_of(drawings), []
+    evaluation.judge = lambda x: seen.append(x) or {"first": -x.flatten(1), "last": x.flatten(1)}  # pyright: ignore[reportAttributeAccessIssue]
+    found = evaluation.judged(torch.tensor([-3.0, -0.5, 0.25, 2.0]).view(1, 1, 2, 2).expand(40, -1, -1, -1))
+    assert torch.cat(seen).view(40, 4).unique(dim=0).tolist() == [[-1, -0.5, 0.25, 1]]
+    assert found.shape == (40, 2) and found.tolist()[39] == [0, 3]
+
+
+def test_rows_of_edits(drawings: Drawings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three edits of each of four persons, of whom the second is mistaken in the second edit and the third changes
+    something else in the third."""
+    evaluation = evaluation_of(drawings)
+    asked = [("hair_colour", "pink"), ("expression", "happy"), ("facial_hair", "beard")]
+    two = (("hair", "bob"), ("eyes", "closed"))
+    answers = iter([edit for fact in asked for _ in range(4) for edit in (two, (fact,))])
+    monkeypatch.setattr(evaluation_module, "random_edit", lambda person, stream: next(answers))
+    assert evaluation.avatars[3].labels()["eyes"] is None, "what cannot be seen counts nowhere"
+    people = list(evaluation.avatars[:4])
+    for number, fact in enumerate(asked):
+        for i, person in enumerate(people):
+            people[i] = after = person.edit_plainly([fact])
+            if (number, i) == (2, 2):
+                after = after.edit([("clothes", "hoodie")])
+            if (number, i) == (1, 1):
+                people[i] = after = person.edit([("glasses", "glasses")])
+            drawings.edits[drawings.add(person)] = drawings.add(after)
+    assert evaluation.rows(count=4, length=3) == [(1, 1), (3 / 4, 3 / 4), (1, 2 / 4)]
+
+
 def test_rows_of_edits_that_never_happen(drawings: Drawings) -> None:
     assert evaluation_of(drawings).rows(count=4, length=1) == [(0, 0)], "each is asked for something new"
 
@@ -139,3 +180,50 @@ def test_several_facts_are_read_together() -> None:
     read = np.array([[0, 1], [0, 2], [3, 1]])
     assert evaluation_module._reads(read, [(0, 0)]) == pytest.approx(2 / 3, rel=1e-9)
     assert evaluation_module._reads(read, [(0, 0), (1, 1)]) == pytest.approx(1 / 3, rel=1e-9)
+
+
+def test_errors_are_told_in_steps_of_a_picture() -> None:
+    drawn = torch.full((2, 3, 4, 4), 0.9)
+    found = drawn - 0.2
+    assert report_module._errors(found, drawn) == "Mean absolute error 25.50 of 255, PSNR 20.0 dB."
+    found[0] = 5.0  # Which a picture cannot hold: 1.
+    assert report_module._errors(found, drawn) == "Mean absolute error 19.12 of 255, PSNR 23.0 dB."
+
+
+def test_the_report_has_the_figures_in_its_tables(drawings: Drawings, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawings.mistaken = {0: 4}  # Brown hair comes back as pink.
+    evaluation = evaluation_of(drawings)
+    people = evaluation.avatars
+    pair, unseen = (FACT, ("expression", "happy")), (("hair", "afro"), ("hair_colour", "blonde"))
+    beard = (("facial_hair", "beard"),)
+    monkeypatch.setattr(report_module, "EVALUATION_PROMPTS", (("Pink hair", (FACT,)), ("Beard", beard)))
+    monkeypatch.setattr(report_module, "EVALUATION_PAIRS", (("pink hair, happy", pair), ("blonde afro", unseen)))
+    paraphrases = (("her hair is pink now", (FACT,), False), ("neutral", (("expression", "neutral"),), True))
+    monkeypatch.setattr(report_module, "EVALUATION_PARAPHRASES", paraphrases)
+    for person in people:
+        for facts in ((FACT,), pair, unseen, beard):
+            drawings.add(person.edit(facts))
+    drawings.edits = {i: drawings.add(people[i].edit([FACT])) for i in (1, 2)}
+    rows = [line.strip("| ").split(" | ") for line in report_module.report(evaluation, 100).splitlines()]
+    assert ["hair colour", "100.0 %", "80.0 %", "5"] in rows, "one of the five whose hair is to be seen"
+    assert ["eyes", "100.0 %", "100.0 %", "5"] in rows
+    assert ["hair: bald", "100.0 %", "100.0 %", "1"] in rows and ["hair: afro", "–", "–", "0"] in rows
+    # Who is asked for pink hair: the first, inverted with it already, and three more, of whom two get it.
+    pink = ["75.0 %", "100.0 %", "100.0 %", "100.0 %", "100.0 %"]
+    assert ["single", "Pink hair", *pink, "4"] in rows and ["paraphrase", *pink, "4"] in rows
+    # All six are asked for a beard, and nobody gets one.
+    [found] = [row for row in rows if row[:2] == ["single", "Beard"]]
+    assert found[2] == "0.0 %" and found[-1] == "6"
+    means = {row[0]: row[1:] for row in rows if len(row) == 7}
+    assert means["all single prompts"][0] == "37.5 %" and means["all single prompts"][-1] == "10"
+    assert means["single: hair colour"] == [*pink, "4"] and means["single: beard"] == found[2:]
+    assert means["single: hairstyle"] == ["–"] * 5 + ["0"] == means["paraphrase, new word"]
+    assert {row[1]: row[0] for row in rows if len(row) == 8 and row[0] not in ("kind", "---")} == {
+        "Pink hair": "single",
+        "Beard": "single",
+        "pink hair, happy": "pair",
+        "blonde afro": "pair, unseen",
+        "her hair is pink now": "paraphrase",
+        "neutral": "paraphrase, new word",
+    }
+    assert ["On 6 avatars."] in rows and [row[0] for row in rows if len(row) == 3][2:] == list("12345678")
