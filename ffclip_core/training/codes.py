@@ -1,8 +1,8 @@
 """The latent space of the embedded generator: every parameter of a drawing has a direction of its own in it.
 
-W has far more dimensions than a drawing has parameters (avatars.parameters). Each of them has a pair of channels: what
-one channel has more than the other is the parameter. The generator sees nothing else, so generator and encoder can be
-trained apart from each other, one from the codes, one towards them.
+W has far more dimensions than a drawing has parameters (of avatars: avatars/parameters.py). Each of them has a pair of
+channels: what one channel has more than the other is the parameter. The generator sees nothing else, so generator and
+encoder can be trained apart from each other, one from the codes, one towards them.
 
 What the generator does not see serves the modulation blocks. They open with a normalisation over the layers
 (PixelNorm), which would leave nothing but signs of a code that is the same in all layers; so every layer's code is
@@ -53,6 +53,9 @@ class Codes:
             directions=directions / 2**0.5,
             offsets=_OFFSET * offsets,
         )
+
+    def to(self, device: torch.device) -> Codes:
+        return Codes(*(part.to(device) for part in (self.mean, self.scale, self.directions, self.offsets)))
 
     def w(self, parameters: Tensor) -> Tensor:
         """Parameters [..., P] → w [..., D]."""

@@ -17,43 +17,40 @@ from torch import Tensor
 
 from ..checkpoints import save_part
 from ..networks.encoder import Encoder, StyleHead
-from . import loop
+from . import settings
+from .avatars.dataset import load
+from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
-from .draw_dataset import SIZE, load
-from .judge import soften
-from .train_generator import FAMILY
+from .loop import fit
+from .pictures import soften, to_network
+from .processes import launch
 
 NUM_LAYERS = 10
 
 
-@torch.no_grad()
-def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
-    """Codes [N, L, D] of all pictures uint8 [N, H, W, 3]."""
-    return torch.cat([encoder(loop.to_network(pictures[i : i + 250])) for i in range(0, len(pictures), 250)])
-
-
-def _worker(rank: int, run: loop.Run) -> None:
+def _worker(rank: int, run: settings.Run) -> None:
     data = load(run.data)
     pictures = data.pictures
-    codes = Codes.of(torch.from_numpy(data.parameters[0]), NUM_LAYERS)
+    space = Codes.of(torch.from_numpy(data.parameters[0]), NUM_LAYERS)
+    codes = space.to(run.device)
     encoder = Encoder(
         NUM_LAYERS, LATENT_DIM, (SIZE, SIZE), (32, 64, 128, 256), (1, 1, 2, 2), pyramid_width=128, family=FAMILY
-    ).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    ).to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         # At last the batch statistics are frozen: exact colours should not depend on neighbours.
         encoder.train(step < 0.7 * run.steps)
         side = int(rng.integers(2))
         rows = np.sort(rng.integers(0, len(data.facts), run.batch))
-        x = loop.to_network(pictures[side][rows])
-        wanted = codes.w(torch.from_numpy(data.parameters[side, rows]))[:, None]
-        with torch.autocast("cpu", torch.bfloat16):
+        x = to_network(pictures[side][rows], run.device)
+        wanted = codes.w(torch.from_numpy(data.parameters[side, rows]).to(run.device))[:, None]
+        with torch.autocast(run.device.type, torch.bfloat16):
             w = encoder(soften(x, rng) if rng.random() < 0.25 else x)
         return {"codes": (w.float() - wanted).square().mean()}
 
-    trained = loop.fit(rank, run, encoder, losses, ema=0.998, clip=1.0)
+    trained = fit(rank, run, encoder, losses, ema=0.998, clip=1.0)
     if rank == 0:
-        finish(trained, codes, run.folder)
+        finish(trained, space, run.folder)
 
 
 @torch.no_grad()
@@ -65,9 +62,5 @@ def finish(encoder: Encoder, codes: Codes, folder: Path) -> None:
     save_part(folder / "encoder.safetensors", encoder)
 
 
-def main() -> None:
-    loop.launch(_worker, loop.parser(__doc__, steps=4500, batch=32, learning_rate=2e-3).parse_args())
-
-
 if __name__ == "__main__":
-    main()
+    launch(_worker, settings.parser(__doc__, steps=4500, batch=32, learning_rate=2e-3).parse_args())

@@ -8,17 +8,19 @@ from types import SimpleNamespace
 import golden
 import pytest
 import torch
-
-pytest.importorskip("dicebear", reason="training needs the extra `train`")
-pytest.importorskip("resvg_py", reason="training needs the extra `train`")
-
 from ffclip.ffclip_core.networks.generator import Generator
-from ffclip.ffclip_core.training.avatars import ATTRIBUTES
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
 from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
-from ffclip.ffclip_core.training.judge import attribute_losses
-from ffclip.ffclip_core.training.train_clip import clip_losses, truth_matrix
-from ffclip.ffclip_core.training.train_generator import face_weights, laplacian_l1, pixel_losses
-from ffclip.ffclip_core.training.train_modulator import style_metric
+from ffclip.ffclip_core.training.losses import (
+    attribute_losses,
+    face_weights,
+    laplacian_l1,
+    pixel_losses,
+    sigmoid_loss,
+    softmax_loss,
+)
+from ffclip.ffclip_core.training.small_clip import clip_losses
+from ffclip.ffclip_core.training.style_metric import style_metric
 
 NAMES = list(ATTRIBUTES)
 
@@ -42,6 +44,23 @@ def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> 
     assert not codes.along(codes.offsets).any(), "the layers' constants say nothing of the drawing"
 
 
+def test_layers_differ_by_constants_that_have_another_order_in_every_pair_of_channels(parameters: torch.Tensor) -> None:
+    offsets = Codes.of(parameters, 4).offsets
+    assert set(offsets.abs().unique().tolist()) == {3.0}
+    pairs = offsets[:, :10].reshape(4, 5, 2)
+    assert torch.equal(pairs[..., 0], pairs[..., 1])
+    assert not pairs[..., 0].sum(0).any(), "as many layers up as down"
+    assert len(pairs[..., 0].T.unique(dim=0)) > 1
+
+
+def test_what_hardly_varies_is_not_blown_up(parameters: torch.Tensor) -> None:
+    still = torch.cat([parameters, parameters[:, :1] * 0, 0.2 * parameters[:, :1]], 1)
+    scale = Codes.of(still, 4).scale
+    # As if by 0.05; otherwise the larger the less a parameter varies, by its root.
+    spread = torch.cat([parameters.std(0), torch.tensor([0.05]), 0.2 * parameters[:, :1].std(0)])
+    assert golden.error(scale * spread.sqrt(), (LATENT_DIM / spread.sum()).sqrt().expand(7)) < golden.rounding(200)
+
+
 def small_generator() -> Generator:
     return golden.fill(Generator(8, {4: 6, 8: 6}, LATENT_DIM, 1), "stylegan")
 
@@ -54,7 +73,9 @@ def test_a_restricted_generator_sees_the_directions_alone(parameters: torch.Tens
     beside = torch.randn(w.shape, generator=torch.Generator().manual_seed(1))
     beside = beside - codes.along(beside) @ codes.directions
     assert golden.error(generator(w + beside), before) > 0.01
+    mapping = {name: weight.clone() for name, weight in generator.style.state_dict().items()}
     codes.restrict(generator)
+    assert all(torch.equal(mapping[name], weight) for name, weight in generator.style.state_dict().items())
     same = golden.rounding(LATENT_DIM, layers=8)
     assert golden.error(generator(w), before) < same and golden.error(generator(w + beside), before) < same
 
@@ -82,8 +103,14 @@ def test_differences_of_pictures() -> None:
     fine = torch.ones(64, 64)
     fine[::2, ::2] = fine[1::2, 1::2] = -1
     assert float(laplacian_l1(fine.expand(1, 3, 64, 64))) == 1, "only the finest level is not zero"
+    block = torch.zeros(16, 16)
+    block[:8, :8] = (
+        1  # Of four squares of eight pixels one is 1: on the last level but one they are 0.75 and three times
+    )
+    # 0.25 off their mean, which is 0.25 on the last.
+    assert float(laplacian_l1(block.repeat(4, 4).expand(1, 3, 64, 64))) == 0.375 + 0.25
     box = torch.tensor([[0.25, 0.5, 0.75, 1.0]])  # left, top, right, bottom
-    weights = face_weights(box, 4.0)[0, 0]
+    weights = face_weights(box, 64, 4.0)[0, 0]
     assert set(weights[32:, 16:48].unique().tolist()) == {4} and weights.sum() == 64 * 64 + 3 * 32 * 32
     assert {name: float(loss) for name, loss in pixel_losses(flat, box).items()} == {"l1": 1.75, "laplacian": 1.0}
 
@@ -100,16 +127,6 @@ def test_labels_that_are_not_there_cost_nothing() -> None:
     assert golden.error(losses, expected) < golden.rounding(16)
 
 
-def test_captions_are_true_of_pictures_that_show_all_of_their_facts() -> None:
-    labels = torch.zeros(3, len(NAMES), dtype=torch.long)
-    labels[1, NAMES.index("hair")] = 1
-    labels[2, NAMES.index("glasses")] = -1  # Not to be seen.
-    bald, short = (("hair", value) for value in ATTRIBUTES["hair"][:2])
-    none = ("glasses", ATTRIBUTES["glasses"][0])
-    found = truth_matrix([[bald], [short], [bald, none], [none]], labels)
-    assert found.int().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 0]]
-
-
 def test_texts_are_drawn_to_the_pictures_they_are_true_of() -> None:
     scales = SimpleNamespace(scale=torch.tensor(math.log(2)), bias=torch.tensor(-1.0), softmax_scale=torch.tensor(0.0))
     texts = torch.eye(2)
@@ -119,3 +136,17 @@ def test_texts_are_drawn_to_the_pictures_they_are_true_of() -> None:
     assert {name: float(loss) for name, loss in found.items()} == pytest.approx(expected, rel=golden.rounding(16))
     other = clip_losses(scales, texts, texts.flip(0), torch.eye(2).bool())  # pyright: ignore[reportArgumentType]
     assert all(other[name] > found[name] for name in found)
+
+
+def test_several_pictures_may_be_right() -> None:
+    """Of three texts and four pictures, with a text that is true of none and a picture of which none is true."""
+    logits = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    truth = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]]).bool()
+    odds = logits.double().exp()
+    texts = [-math.log(float(odds[i, truth[i]].sum() / odds[i].sum())) for i in (0, 2)]
+    pictures = [-math.log(float(odds[truth[:, j], j].sum() / odds[:, j].sum())) for j in (0, 1, 2)]
+    expected = sum(texts) / 4 + sum(pictures) / 6
+    assert float(softmax_loss(logits, truth)) == pytest.approx(expected, rel=golden.rounding(4, layers=4))
+    sure = logits.double().sigmoid()
+    expected = -2 * float(sure[truth].log().mean() + (1 - sure[~truth]).log().mean())
+    assert float(sigmoid_loss(logits, truth)) == pytest.approx(expected, rel=golden.rounding(12, layers=4))

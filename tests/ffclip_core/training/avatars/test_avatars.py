@@ -4,18 +4,11 @@ import pytest
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core.training.avatars import (
-    ATTRIBUTES,
-    HELD_OUT,
-    Avatar,
-    applicable,
-    draw,
-    face_box,
-    is_held_out,
-    parameters,
-    sample,
-)
-from ffclip.ffclip_core.training.draw_dataset import label_row, random_edit
+from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row, sample
+from ffclip.ffclip_core.training.avatars.drawing import crop, draw, face_box
+from ffclip.ffclip_core.training.avatars.edits import random_edit
+from ffclip.ffclip_core.training.avatars.parameters import parameters
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, HELD_OUT, is_held_out
 
 
 def plain(**values: str) -> Avatar:
@@ -130,3 +123,59 @@ def test_a_hair_colour_without_a_name_counts_as_the_nearest_one() -> None:
 def test_labels_are_indices() -> None:
     row = label_row(plain(hair="hijab", glasses="sunglasses"))
     assert row == [ATTRIBUTES["hair"].index("hijab"), -1, 0, 2, 0, -1, -1, -1]
+
+
+def test_what_an_edit_made_plain_stays_plain_in_the_next_one() -> None:
+    once = plain(hair_colour="green").edit_plainly([("hair_colour", "pink")])
+    twice = once.edit_plainly([("glasses", "glasses")]).edit_plainly([("glasses", "none")])
+    assert np.array_equal(parameters(twice), parameters(once))
+
+
+def test_attributes_are_as_frequent_as_the_model_card_says() -> None:
+    people = [sample(seed) for seed in range(2000)]
+    shares = {
+        name: sum(person.values[name] == value for person in people) / 2000
+        for name, value in (("hair_colour", ""), ("eyes", "closed"), ("glasses", "none"), ("facial_hair", "none"))
+    }
+    # Four standard deviations of a share in 2,000 are at most 0.045; the pairs held out move them by less than that.
+    expected = {"hair_colour": 0.12, "eyes": 1 / 8, "glasses": 5 / 11, "facial_hair": 5 / 11}
+    for name, share in expected.items():
+        assert abs(shares[name] - share) < 0.06, name
+
+
+def test_parameters_tell_the_background_that_is_drawn() -> None:
+    """A gradient over the art's square from -100 to 380: per colour channel its middle and its slopes."""
+    for seed in range(20):
+        person = sample(seed)
+        middle, across, down = parameters(person)[-19:-10].reshape(3, 3).T
+        left, top, side = crop(person)
+        picture = draw(person)
+        for column in (0, 63):  # The upper corners.
+            x, y = ((edge + side * (at + 0.5) / 64 + 100) / 480 - 0.5 for edge, at in ((left, column), (top, 0)))
+            expected = (middle + across * x + down * y + 1) * 127.5
+            assert np.abs(expected - picture[0, column]).max() < 2, "rounded to one of 255 steps"
+
+
+def test_parameters_tell_the_named_colours_and_where_everything_is() -> None:
+    before = parameters(plain())
+    pink = parameters(plain().edit_plainly([("hair_colour", "pink")]))
+    expected = [2 * channel / 255 - 1 for channel in (0xF5, 0x77, 0xB0)]
+    assert np.allclose(pink[before != pink], expected, rtol=1e-6, atol=0)
+    people = np.stack([parameters(Avatar(seed, plain().values)) for seed in range(300)])
+    places, skins = people[:, -10:], people[:, -22:-19]
+    assert len(np.unique(skins, axis=0)) > 100, "anywhere between its anchors"
+    assert (np.abs(places) <= 1).all() and (np.abs(places).max(0) > 0.9).all(), "about unit scale, each"
+
+
+@pytest.mark.parametrize(
+    ("shown", "hidden"),
+    [
+        ({"hair": "bald"}, [("hair_colour", "green")]),
+        ({"glasses": "sunglasses"}, [("eyes", "closed")]),
+        ({"hair": "hijab", "glasses": "none"}, [("clothes", "hoodie"), ("clothes_colour", "blue")]),
+    ],
+)
+def test_parameters_do_not_tell_what_cannot_be_seen(shown: dict[str, str], hidden: list[tuple[str, str]]) -> None:
+    before = parameters(plain(**shown))
+    assert np.array_equal(parameters(plain(**shown).edit(hidden)), before)
+    assert before[-6:-4].any() == ("sunglasses" not in shown.values()), "where the eyes are"

@@ -1,0 +1,6 @@
+"""The drawn domain that the embedded family "avatars" is of: portraits whose every attribute is known.
+
+vocabulary: what can be drawn and said · avatar: one person and its edits · drawing: by DiceBear · parameters: what a
+drawing is made from · captions, prompts: what people write · edits: what is asked of whom · dataset: the files that the
+commands train on · judge, evaluation, report: how edits are measured. Of the pack, only the commands import it.
+"""

@@ -1,0 +1,146 @@
+"""The figures of an evaluation as the tables that the model card quotes, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..facts import Fact
+from ..pictures import save_sheet, to_network
+from .evaluation import SCORES, Evaluation
+from .prompts import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
+from .vocabulary import ATTRIBUTES, is_held_out
+
+_IN_ROWS = 128
+_ABOUT = {"hair": "hairstyle"}  # How tables name an attribute, where its own name with spaces would mislead.
+
+
+class Asked(NamedTuple):
+    """One prompt of the evaluation and what came of it."""
+
+    kind: str
+    prompt: str
+    facts: tuple[Fact, ...]
+    score: dict[str, float]
+
+
+@torch.inference_mode()
+def report(evaluation: Evaluation, most: int) -> str:
+    """All figures as Markdown; every prompt is asked of at most `most` avatars."""
+    asked = ask(evaluation, most)
+    head = (*SCORES, "n")
+    in_rows = enumerate(evaluation.rows(_IN_ROWS, 8), start=1)
+    lines = [
+        "# Evaluation of the embedded avatar family",
+        "",
+        f"{len(evaluation.avatars)} avatars never seen in training. Written by `python -m "
+        "ffclip.ffclip_core.training.evaluate`, whose help explains the columns.",
+        "",
+        "## Reconstruction",
+        "",
+        _errors(evaluation.inversions, to_network(evaluation.pictures)),
+        "",
+        "Judge: how often the judge reads the drawn picture rightly. Survives: how often it reads the drawn attribute "
+        "from the inversion.",
+        "",
+        *_table(("attribute", "judge", "survives", "n"), _readings(evaluation)),
+        "## Edits",
+        "",
+        "Means over prompts.",
+        "",
+        *_table(("prompts", *head), [(name, *_means(scores)) for name, scores in _groups(asked).items()]),
+        "## Rows of edits",
+        "",
+        f"On {min(_IN_ROWS, len(evaluation.avatars))} avatars.",
+        "",
+        *_table(("edit", "success", "all right"), [(number, *map(_percent, both)) for number, both in in_rows]),
+        "## Every prompt",
+        "",
+        *_table(("kind", "prompt", *head), [(row.kind, row.prompt, *_means([row.score])) for row in asked]),
+    ]
+    return "\n".join(lines)
+
+
+def ask(evaluation: Evaluation, most: int) -> list[Asked]:
+    """Every prompt of the evaluation on at most `most` avatars."""
+    prompts = [
+        *(("single", prompt, facts) for prompt, facts in EVALUATION_PROMPTS),
+        *(("pair, unseen" if is_held_out(f) else "pair", prompt, f) for prompt, f in EVALUATION_PAIRS),
+        *(("paraphrase, new word" if new else "paraphrase", p, f) for p, f, new in EVALUATION_PARAPHRASES),
+    ]
+    return [
+        Asked(kind, prompt, facts, evaluation.score(prompt, facts, number, most))
+        for number, (kind, prompt, facts) in enumerate(tqdm(prompts, "editing"))
+    ]
+
+
+def _errors(found: Tensor, drawn: Tensor) -> str:
+    """How far pictures are from those drawn; both in [-1, 1], which is 255 steps wide."""
+    error = (found.clamp(-1, 1) - drawn) * 127.5
+    psnr = 10 * torch.log10(255**2 / error.square().mean((1, 2, 3)))
+    return f"Mean absolute error {error.abs().mean():.2f} of 255, PSNR {psnr.mean():.1f} dB."
+
+
+def _readings(e: Evaluation) -> list[tuple[object, ...]]:
+    """Per attribute, and per hairstyle: how often it is read rightly from the drawing and from its inversion."""
+    drawn = e.judged(to_network(e.pictures))
+    cases = [(name.replace("_", " "), i, e.labels[:, i] >= 0) for i, name in enumerate(ATTRIBUTES)]
+    cases += [(f"hair: {value}", 0, e.labels[:, 0] == j) for j, value in enumerate(ATTRIBUTES["hair"])]
+    return [
+        (name, *(_share(read[there, i] == e.labels[there, i]) for read in (drawn, e.read)), int(there.sum()))
+        for name, i, there in cases
+    ]
+
+
+def _groups(asked: Sequence[Asked]) -> dict[str, list[dict[str, float]]]:
+    """The scores that a row of the table is the mean of, by the row's name."""
+
+    def those(kind: str, wanted: Callable[[tuple[Fact, ...]], bool] = lambda facts: True) -> list[dict[str, float]]:
+        return [row.score for row in asked if row.kind == kind and wanted(row.facts)]
+
+    groups = {"all single prompts": those("single")}
+    for name in ATTRIBUTES:
+        about = _ABOUT.get(name, name.replace("_", " "))
+        groups[f"single: {about}"] = those("single", lambda facts, name=name: facts[0][0] == name)
+    for title, fact in (("beard", ("facial_hair", "beard")), ("wearing glasses", ("glasses", "glasses"))):
+        groups[f"single: {title}"] = those("single", lambda facts, fact=fact: facts == (fact,))
+    for kind in ("pair", "pair, unseen", "paraphrase", "paraphrase, new word"):
+        groups[kind] = those(kind)
+    return groups
+
+
+def _means(scores: Sequence[dict[str, float]]) -> list[str]:
+    """The mean of every figure over the prompts that somebody could be asked for, and how often it was asked."""
+    told = [score for score in scores if score["n"]]
+    means = [_percent(float(np.mean([score[name] for score in told]))) if told else "–" for name in SCORES]
+    return [*means, f"{sum(int(score['n']) for score in told):,}"]
+
+
+def _share(right: np.ndarray) -> str:
+    return _percent(float(right.mean())) if right.size else "–"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
+
+
+@torch.inference_mode()
+def picture(evaluation: Evaluation, people: Sequence[int], prompts: Sequence[str], path: Path) -> None:
+    """Save rows of one avatar each: drawn, inverted, and edited by every prompt."""
+    rows = []
+    for person in people:
+        edits = [evaluation.edit([person], prompt) for prompt in prompts]
+        drawn = to_network(evaluation.pictures[person : person + 1])
+        rows.append(torch.cat([drawn, evaluation.inversions[person : person + 1], *edits]))
+    save_sheet(rows, path)

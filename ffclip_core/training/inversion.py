@@ -1,0 +1,38 @@
+"""Codes of many pictures, by a trained encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..networks.encoder import Encoder
+from .pictures import to_network
+from .processes import wait_for_all
+from .settings import Run
+
+
+@torch.no_grad()
+def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
+    """Codes [N, L, D] of all pictures uint8 [N, H, W, 3]."""
+    return torch.cat([encoder(to_network(pictures[i : i + 250])) for i in range(0, len(pictures), 250)])
+
+
+@torch.no_grad()
+def stored_inversions(encoder: Encoder, run: Run, rank: int, pictures: np.ndarray) -> np.ndarray:
+    """Codes of the pictures, float16 [N, L, D], computed once for an encoder, by all processes together."""
+    path = run.folder / "codes.npy"
+    done = path.with_suffix(".done")
+    mark = str(sum(float(weight.double().abs().sum()) for weight in encoder.parameters()))
+    if not done.exists() or done.read_text() != mark:
+        if rank == 0:
+            shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+        wait_for_all(run)
+        codes = np.load(path, mmap_mode="r+")
+        for start in range(125 * rank, len(codes), 125 * run.workers):
+            codes[start : start + 125] = encoder(to_network(pictures[start : start + 125], run.device)).cpu().numpy()
+        codes.flush()
+        wait_for_all(run)
+        done.write_text(mark)
+    return np.load(path, mmap_mode="r")

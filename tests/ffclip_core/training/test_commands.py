@@ -1,0 +1,82 @@
+"""What commands do before and after the loop: starting weights, and the files that come of trained networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import golden
+import pytest
+import torch
+
+pytest.importorskip("dicebear", reason="training needs the extra `train`")
+pytest.importorskip("resvg_py", reason="training needs the extra `train`")
+
+from ffclip.ffclip_core import load_encoder, load_generator
+from ffclip.ffclip_core.networks.encoder import Encoder, StyleHead
+from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.modulation import Modulator
+from ffclip.ffclip_core.training import train_encoder, train_generator, train_modulator
+from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
+
+
+@pytest.fixture(scope="module")
+def parameters() -> torch.Tensor:
+    return torch.randn(50, 5, generator=torch.Generator().manual_seed(0)) + 4
+
+
+@torch.no_grad()
+def test_the_file_of_an_encoder_gives_codes_with_the_layers_constants(parameters: torch.Tensor, tmp_path: Path) -> None:
+    """The blocks normalise over the layers, so each layer's mean code differs by the constant of its own."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = Encoder(4, LATENT_DIM, (32, 32), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=8).eval()
+    first = cast(StyleHead, encoder.styles[0]).linear
+    first.bias.normal_(generator=torch.Generator().manual_seed(1))
+    codes = Codes.of(parameters, 4)
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(2)).clamp(-1, 1)
+    before = encoder(x)
+    train_encoder.finish(encoder, codes, tmp_path)
+    found = load_encoder(tmp_path / "encoder.safetensors")
+    assert golden.error(found(x), before + codes.offsets) < golden.FLOAT16
+    assert not first.bias.any(), "the mean code stands in latent_avg alone"
+
+
+@torch.no_grad()
+def test_the_file_of_a_generator_draws_as_before_and_is_blind_outside_the_directions(
+    parameters: torch.Tensor, tmp_path: Path
+) -> None:
+    generator = golden.fill(Generator(8, {4: 6, 8: 6}, LATENT_DIM, 1, family="avatars"), "stylegan")
+    codes = Codes.of(parameters, generator.num_layers)
+    w = codes.w(parameters[:2])[:, None].expand(-1, generator.num_layers, -1)
+    before = generator(w, noise="none")
+    train_generator.finish(generator, codes, parameters, tmp_path, 1)
+    found = load_generator(tmp_path / "generator.safetensors")
+    assert golden.error(found(w, noise="none"), before) < golden.FLOAT16
+    assert golden.error(found(w + codes.offsets, noise="none"), before) < golden.FLOAT16
+    noises = [value for name, value in found.state_dict().items() if name.startswith("noises.")]
+    assert len(noises) == generator.num_layers - 1
+    for i, one in enumerate(noises):
+        assert 0.5 < float(one.std()) < 1.5
+        assert all(one.shape != other.shape or not torch.equal(one, other) for other in noises[:i])
+    assert (tmp_path / "samples.png").exists()
+
+
+@torch.no_grad()
+def test_modulation_blocks_start_small_and_let_the_code_through() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Modulator(6, 32)
+    stream = torch.Generator().manual_seed(1)
+    constants = 3.0 * torch.where(torch.arange(6) % 2 > 0, 1.0, -1.0)[:, None].expand(6, 32)
+    w, e = torch.randn(8, 1, 32, generator=stream) + constants, torch.randn(8, 32, generator=stream)
+    train_modulator.begin(model)
+    start = model.modulate(w, e)
+    assert golden.error(start.alignment, torch.full((8, 4, 6), 1 / 6, dtype=start.alignment.dtype)) < 1e-6
+    assert float(start.delta.norm()) < 0.5 * float(w.norm()), "small beside the code"
+    # What comes out follows what goes in, person by person.
+    far = torch.cdist(start.delta.flatten(1), start.delta.flatten(1))
+    assert float(far[far > 0].min()) > 0.1 * float(far.max())
+    for number in range(8):
+        code, delta = w[number] - constants, start.delta[number].double()
+        assert float(torch.corrcoef(torch.stack([code[0].double(), delta.mean(0)]))[0, 1].abs()) > 0.5
