@@ -4,7 +4,7 @@ Metadata: format "ffclip", format_version (absent: 1), part ("generator", "encod
 family (may be empty), and architecture, the JSON object of the network's constructor arguments; for a converted file
 also source_sha256 and source_layout.
 
-The version is to rise when what a file says can no longer be read rightly by older packs; those refuse it by a sentence.
+The version is to rise when older packs can no longer read a file rightly; those refuse it by a sentence.
 """
 
 from __future__ import annotations
