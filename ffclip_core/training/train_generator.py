@@ -65,7 +65,7 @@ def _worker(rank: int, run: loop.Run) -> None:
     data = load(run.data)
     pictures = data.pictures
     boxes = torch.from_numpy(data.face_boxes)
-    generator = Generator(SIZE, CHANNELS, LATENT_DIM, num_mapping_layers=4, family=FAMILY)
+    generator = Generator(size=SIZE, channels=CHANNELS, latent_dim=LATENT_DIM, num_mapping_layers=4, family=FAMILY)
     generator.style.requires_grad_(False)  # Fitted at the end.
     codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers)
 

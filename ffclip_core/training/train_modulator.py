@@ -55,7 +55,7 @@ _SHEET_PROMPTS = (
 
 def export_text_encoder(clip: SmallCLIP) -> TextEncoder:
     """The text tower of the small CLIP as the pack's own."""
-    text = TextEncoder(EMBED_DIM, **TEXT, family=FAMILY)
+    text = TextEncoder(embed_dim=EMBED_DIM, **TEXT, family=FAMILY)
     state = clip.clip.state_dict()
     text.load_state_dict({key: state[key] for key in text.state_dict()})
     return text.eval()
@@ -158,7 +158,7 @@ def _worker(rank: int, run: loop.Run, generator_run: Path, encoder_run: Path, cl
     inverted = _inversions(encoder, run, rank, pictures)
     codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers)
     metric = style_metric(generator, codes, codes.w(torch.from_numpy(data.parameters[0, :10_000])))
-    model = Modulator(generator.num_layers, generator.latent_dim, family=FAMILY)
+    model = Modulator(num_layers=generator.num_layers, latent_dim=generator.latent_dim, family=FAMILY)
     begin(model)
     chained: list[tuple[list[Avatar], Tensor]] = []
 

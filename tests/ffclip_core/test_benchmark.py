@@ -66,7 +66,17 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
 
 
 def test_the_plain_encoder_is_the_encoder() -> None:
-    encoder = golden.fill(Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e")
+    encoder = golden.fill(
+        Encoder(
+            num_layers=6,
+            latent_dim=24,
+            input_size=(64, 64),
+            widths=(16, 32, 48, 64),
+            blocks=(1, 2, 1, 1),
+            pyramid_width=64,
+        ),
+        "e4e",
+    )
     encoder.latent_avg.copy_(golden.weight("stylegan", "latent_avg", (6, 24)))
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():

@@ -30,10 +30,24 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 PARTS = {
-    "generator": (load_generator, lambda: Generator(16, {4: 8, 8: 8, 16: 4}, 16, 2, family="toys")),
-    "encoder": (load_encoder, lambda: Encoder(6, 16, (64, 48), (16, 16, 16, 32), (1, 1, 2, 1), 24, family="toys")),
-    "modulator": (load_modulator, lambda: Modulator(6, 16, 3, family="toys")),
-    "text_encoder": (load_text_encoder, lambda: TextEncoder(16, 32, 2, 1, family="toys")),
+    "generator": (
+        load_generator,
+        lambda: Generator(size=16, channels={4: 8, 8: 8, 16: 4}, latent_dim=16, num_mapping_layers=2, family="toys"),
+    ),
+    "encoder": (
+        load_encoder,
+        lambda: Encoder(
+            num_layers=6,
+            latent_dim=16,
+            input_size=(64, 48),
+            widths=(16, 16, 16, 32),
+            blocks=(1, 1, 2, 1),
+            pyramid_width=24,
+            family="toys",
+        ),
+    ),
+    "modulator": (load_modulator, lambda: Modulator(num_layers=6, latent_dim=16, num_blocks=3, family="toys")),
+    "text_encoder": (load_text_encoder, lambda: TextEncoder(embed_dim=16, width=32, heads=2, layers=1, family="toys")),
 }
 
 
@@ -275,3 +289,35 @@ def test_a_file_whose_parts_contradict_each_other(change: Callable, says: str, t
     path = tmp_path / "model.safetensors"
     _rewrite(path, change)
     assert re.search(re.escape(says), sentence(load_generator, path))
+
+
+def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
+    """What headers say of them is what they said before there was a version."""
+    with pytest.raises(TypeError):
+        Modulator(*(6, 16))  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="colour"):
+        Encoder(colour=3)
+    with pytest.raises(AttributeError):
+        PARTS["modulator"][1]().config.num_layers = 7
+    told = {part: json.dumps(build().architecture) for part, (_, build) in PARTS.items()}
+    assert told == {
+        "generator": '{"size": 16, "channels": {"4": 8, "8": 8, "16": 4}, "latent_dim": 16, "num_mapping_layers": 2}',
+        "encoder": '{"num_layers": 6, "latent_dim": 16, "input_size": [64, 48], "widths": [16, 16, 16, 32], '
+        '"blocks": [1, 1, 2, 1], "pyramid_width": 24}',
+        "modulator": '{"num_layers": 6, "latent_dim": 16, "num_blocks": 3}',
+        "text_encoder": '{"embed_dim": 16, "width": 32, "heads": 2, "layers": 1, "vocab_size": 49408, '
+        '"context_length": 77}',
+    }
+    more = {"channels": {4: 8, 8: 8, 16: 4, 32: 2}, "size": 16, "latent_dim": 16}
+    generator = Generator(**more, num_mapping_layers=2, conv_clamp=256.0, z_dim=8, num_classes=3)
+    assert json.dumps(generator.architecture) == told["generator"][:-1] + (
+        ', "conv_clamp": 256.0, "z_dim": 8, "num_classes": 3}'
+    )
+    assert "z_dim" not in Generator(**more, z_dim=16).architecture
+    psp = Encoder(num_layers=6, latent_dim=16, widths=[16] * 4, blocks=[1] * 4, pyramid_width=16, deltas=False)
+    assert psp.architecture["deltas"] is False and json.dumps(psp.architecture)
+    # The shipped files' headers, as they were written.
+    for part, (load, _) in PARTS.items():
+        path = EMBEDDED / f"{part}.safetensors"
+        with safe_open(path, framework="pt") as file:
+            assert file.metadata()["architecture"] == json.dumps(load(path).architecture)

@@ -43,7 +43,9 @@ def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> 
 
 
 def small_generator() -> Generator:
-    return golden.fill(Generator(8, {4: 6, 8: 6}, LATENT_DIM, 1), "stylegan")
+    return golden.fill(
+        Generator(size=8, channels={4: 6, 8: 6}, latent_dim=LATENT_DIM, num_mapping_layers=1), "stylegan"
+    )
 
 
 @torch.no_grad()
