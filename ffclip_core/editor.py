@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
+from .checkpoints import load_parts
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
 from .errors import CheckpointError, InputError
 from .execution.plan import GROUP
@@ -51,23 +51,14 @@ class Editor:
                 files = read_family(folder).parts
             except BrokenFamilyError as error:
                 raise CheckpointError(error) from error
-        return cls._of_files(files)
+        return cls(**load_parts(files))
 
     @classmethod
     def of_family(cls, name: str) -> Editor:
         """Load a family that comes with the pack, by its name, such as "avatars" (installed_families() gives all).
 
         Raises InputError for a name that none has, CheckpointError, FamilyError."""
-        return cls._of_files(family_named(name).parts)
-
-    @classmethod
-    def _of_files(cls, files: Mapping[str, Path]) -> Editor:
-        return cls(
-            load_generator(files["generator"]),
-            load_encoder(files["encoder"]),
-            load_modulator(files["modulator"]),
-            load_text_encoder(files["text_encoder"]),
-        )
+        return cls(**load_parts(family_named(name).parts))
 
     def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""

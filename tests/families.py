@@ -43,7 +43,7 @@ def make(folder: Path, name: str) -> Path:
     (folder / "weights").mkdir(parents=True)
     networks = {
         "encoder": Encoder(
-            num_layers=6, latent_dim=16, input_size=(64, 64), widths=(16, 16, 16, 16), blocks=(1, 1, 1, 1),
+            num_layers=6, latent_dim=16, input_size=(64, 64), widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1),
             pyramid_width=16, family=name,
         ),
         "text_encoder": TextEncoder(embed_dim=16, width=32, heads=2, layers=1, family=name),

@@ -12,9 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import families as others
+import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import EMBEDDED, CheckpointError, Editor, InputError, families, installed_families
+from ffclip.ffclip_core import (
+    EMBEDDED,
+    CheckpointError,
+    Editor,
+    InputError,
+    checkpoints,
+    families,
+    installed_families,
+    load_encoder,
+    load_generator,
+)
+from ffclip.ffclip_core.checkpoints.files import read_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,6 +89,18 @@ def test_a_folder_without_a_manifest_has_the_four_usual_names(tmp_path: Path) ->
     others.write(whole, b"{")
     with pytest.raises(CheckpointError, match=r"family\.json is no JSON: mend it"):
         Editor.from_folder(whole)
+
+
+def test_a_file_that_is_two_parts_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = others.make(tmp_path / "zebras", "zebras")
+    encoder, generator = load_encoder(whole / "weights/encoder.st"), load_generator(whole / "weights/generator.st")
+    layouts.e4e(whole / "e4e.pt", encoder, generator, torch.zeros(16))
+    parts = {part: f"weights/{part}.st" for part in others.PARTS} | dict.fromkeys(("encoder", "generator"), "e4e.pt")
+    others.write(whole, others.manifest("zebras", parts=parts))
+    opened: list[str] = []
+    monkeypatch.setattr(checkpoints, "read_file", lambda path: opened.append(path.name) or read_file(path))
+    assert Editor.from_folder(whole).generator.size == 16
+    assert sorted(opened) == ["e4e.pt", "modulator.st", "text_encoder.st"]
 
 
 def _without(key: str) -> Callable[[dict], Any]:
