@@ -1,5 +1,6 @@
 """FFCLIP without ComfyUI: networks, model files, edits. The functions below are the stable surface."""
 
+from ..cuda_ops import status as operators_status
 from .checkpoints import build, load_encoder, load_generator, load_modulator, load_text_encoder, read_parts, save_part
 from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
@@ -19,6 +20,7 @@ __all__ = [
     "load_generator",
     "load_modulator",
     "load_text_encoder",
+    "operators_status",
     "read_parts",
     "save_part",
 ]

@@ -8,8 +8,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..cuda_ops import status
-from ..ffclip_core import build, read_parts
+from ..ffclip_core import build, operators_status, read_parts
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.execution.precision import has_bfloat16
 from . import model_files
@@ -140,7 +139,7 @@ class LoadModels(io.ComfyNode):
             networks["generator"].set_precision(getattr(torch, precision))
             if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
                 networks["encoder"].to(torch.bfloat16)
-        found.append(f"StyleGAN2's operators: {status(device)}")
+        found.append(f"StyleGAN2's operators: {operators_status(device)}")
         # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
         devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
         return io.NodeOutput(
