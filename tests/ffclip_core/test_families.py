@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import families as others
+import family_folders as others
 import layouts
 import pytest
 import torch

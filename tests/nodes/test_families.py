@@ -14,7 +14,7 @@ FIRST, SECOND = "avatars (embedded)", "zebras (embedded)"
 @pytest.fixture
 def root(tmp_path: Path, models: tuple, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of families with avatars and a second one in it."""
-    import families as others
+    import family_folders as others
     from ffclip.ffclip_core import EMBEDDED, families
     from ffclip.nodes import model_files
 
