@@ -1,19 +1,26 @@
 """FFCLIP without ComfyUI: networks, model files, edits. The functions below are the stable surface."""
 
-from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder, save_part
-from .editor import EMBEDDED, Editor
+from ..cuda_ops import status as operators_status
+from .checkpoints import build, load_encoder, load_generator, load_modulator, load_text_encoder, read_parts, save_part
+from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
+from .families import EMBEDDED, Family, installed_families
 
 __all__ = [
     "EMBEDDED",
     "CheckpointError",
     "Editor",
     "FFCLIPError",
+    "Family",
     "FamilyError",
     "InputError",
+    "build",
+    "installed_families",
     "load_encoder",
     "load_generator",
     "load_modulator",
     "load_text_encoder",
+    "operators_status",
+    "read_parts",
     "save_part",
 ]

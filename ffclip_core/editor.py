@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoints import load_encoder, load_generator, load_modulator, load_text_encoder
+from .checkpoints import load_parts
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
-from .errors import InputError
+from .errors import CheckpointError, InputError
 from .execution.plan import GROUP
+from .families import EMBEDDED, MANIFEST, PARTS, BrokenFamilyError, family_named, read_family
 from .networks.encoder import Encoder
 from .networks.generator import Generator
 from .networks.modulation import Modulator
@@ -23,9 +24,6 @@ from .pictures import check_pictures, prepare, to_images
 
 if TYPE_CHECKING:
     from .networks.text_encoder import TextEncoder
-
-EMBEDDED = Path(__file__).parent.parent / "models" / "avatars"
-"""The folder of the embedded model family."""
 
 
 class Editor:
@@ -44,14 +42,23 @@ class Editor:
 
     @classmethod
     def from_folder(cls, folder: str | Path = EMBEDDED) -> Editor:
-        """Load generator, encoder, modulator and text_encoder.safetensors; raises CheckpointError, FamilyError."""
+        """Load the parts that the folder's family.json names; without one, generator, encoder, modulator and
+        text_encoder.safetensors. Raises CheckpointError, FamilyError."""
         folder = Path(folder)
-        return cls(
-            load_generator(folder / "generator.safetensors"),
-            load_encoder(folder / "encoder.safetensors"),
-            load_modulator(folder / "modulator.safetensors"),
-            load_text_encoder(folder / "text_encoder.safetensors"),
-        )
+        files: Mapping[str, Path] = {part: folder / f"{part}.safetensors" for part in PARTS}
+        if (folder / MANIFEST).exists():
+            try:
+                files = read_family(folder).parts
+            except BrokenFamilyError as error:
+                raise CheckpointError(error) from error
+        return cls(**load_parts(files))
+
+    @classmethod
+    def of_family(cls, name: str) -> Editor:
+        """Load a family that comes with the pack, by its name, such as "avatars" (installed_families() gives all).
+
+        Raises InputError for a name that none has, CheckpointError, FamilyError."""
+        return cls(**load_parts(family_named(name).parts))
 
     def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..ffclip_core.checkpoints import read_parts
+from ..ffclip_core import read_parts
 from ..ffclip_core.checkpoints.convert import DTYPES, convert, targets
 from ..ffclip_core.errors import CheckpointError, InputError, sendable
 from . import model_files

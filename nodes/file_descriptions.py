@@ -28,8 +28,9 @@ def descriptions() -> dict[str, dict[str, str]]:
     listed = model_files.files()
     labels: dict[str, dict[str, str]] = {CONVERTER_INPUT: {}}
     for part in model_files.PARTS:
-        embedded = model_files.find(part, model_files.EMBEDDED_CHOICE)
-        labels[part] = {model_files.EMBEDDED_CHOICE: _label(model_files.EMBEDDED_CHOICE, embedded, part)}
+        labels[part] = {
+            title: _label(title, family.parts[part], part) for title, family in model_files.embedded().items()
+        }
     for name, path in listed.items():
         labels[CONVERTER_INPUT][name] = _label(name, path, None)
         for part in model_files.PARTS:

@@ -8,8 +8,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..cuda_ops import status
-from ..ffclip_core.checkpoints import build, read_parts
+from ..ffclip_core import build, operators_status, read_parts
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.execution.precision import has_bfloat16
 from . import model_files
@@ -26,16 +25,21 @@ class LoadModels(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         def file_input(part: str, tooltip: str) -> io.Combo.Input:
             options = model_files.choices(part)
-            return io.Combo.Input(part, options=options, default=model_files.EMBEDDED_CHOICE, tooltip=tooltip)
+            return io.Combo.Input(part, options=options, default=options[0] if options else "", tooltip=tooltip)
 
+        families = "; ".join(
+            f"{title}: {family.picture}, {family.size} px"
+            + (f", prompts such as {', '.join(family.prompts[:3])}" if family.prompts else "")
+            for title, family in model_files.embedded().items()
+        )
         return supported(
             io.Schema,
             node_id="FFCLIPLoadModels",
             display_name="Load FFCLIP Models",
             category=CATEGORY,
             search_aliases=["e4e", "CLIP", "StyleGAN2", "GAN", "checkpoint", "portrait", "avatar", "face edit"],
-            description="Loads the four parts of an FFCLIP model family. The default is the embedded avatar family, "
-            "which needs no download. Files go into models/ffclip (models/e4e and models/stylegan are looked into as "
+            description=f"Loads the four parts of an FFCLIP model family. Without a download: {families or 'none'}. "
+            "Files go into models/ffclip (models/e4e and models/stylegan are looked into as "
             "well); each list offers those that hold such a part. The parts must be of one family.",
             inputs=[
                 file_input(
@@ -113,10 +117,11 @@ class LoadModels(io.ComfyNode):
         networks: dict[str, Any] = {part: build(path, files[path], part) for part, path in paths.items()}
         check_family(**networks)
 
+        embedded = model_files.embedded()
         found = [
             f"{chosen[part]}: {files[path][part].describe()}"
             for part, path in paths.items()
-            if path != model_files.find(part, None)
+            if chosen[part] is not None and chosen[part] not in embedded
         ]
         found += [
             note
@@ -134,7 +139,7 @@ class LoadModels(io.ComfyNode):
             networks["generator"].set_precision(getattr(torch, precision))
             if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
                 networks["encoder"].to(torch.bfloat16)
-        found.append(f"StyleGAN2's operators: {status(device)}")
+        found.append(f"StyleGAN2's operators: {operators_status(device)}")
         # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
         devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
         return io.NodeOutput(

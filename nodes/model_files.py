@@ -12,13 +12,12 @@ from pathlib import Path
 
 import folder_paths
 
-from ..ffclip_core import EMBEDDED
-from ..ffclip_core.checkpoints import read_parts
+from ..ffclip_core import Family, installed_families, read_parts
 from ..ffclip_core.checkpoints.shards import find_shards
 from ..ffclip_core.errors import CheckpointError, sendable
+from ..ffclip_core.families import PARTS as PARTS
+from ..ffclip_core.families import broken_families
 
-EMBEDDED_CHOICE = "avatars (embedded)"
-PARTS = ("encoder", "text_encoder", "modulator", "generator")
 # In the order they are searched.
 FOLDERS = ("ffclip", "e4e", "stylegan")
 MODEL_EXTENSIONS = {".safetensors", ".sft", ".pt", ".pth", ".bin", ".ckpt", ".pkl"}
@@ -81,9 +80,14 @@ def _entries() -> dict[Path, tuple[str, str]]:
     return found
 
 
+def embedded() -> dict[str, Family]:
+    """The families that come with the pack, by the choices that stand for them in each of the four lists."""
+    return {family.title: family for family in installed_families()}
+
+
 def choices(part: str) -> list[str]:
-    """What the part's drop-down list offers: the embedded model first, then the files that hold such a part."""
-    return [EMBEDDED_CHOICE, *(name for name, path in files().items() if part in _parts(path))]
+    """What the part's drop-down list offers: the embedded models first, then the files that hold such a part."""
+    return [*embedded(), *(name for name, path in files().items() if part in _parts(path))]
 
 
 def held(path: Path) -> dict[str, str] | str:
@@ -108,10 +112,17 @@ def held(path: Path) -> dict[str, str] | str:
 
 
 def find(part: str, choice: object) -> Path:
-    """The file behind a choice. Raises CheckpointError, which names the folders, where there is none."""
-    if choice is None or choice == EMBEDDED_CHOICE:
-        return EMBEDDED / f"{part}.safetensors"
-    return _find(choice, part.replace("_", " "), f", or choose {EMBEDDED_CHOICE!r}")
+    """The file behind a choice; None is the first. Raises CheckpointError, which names the folders, where there is
+    none."""
+    families = embedded()
+    if choice is None and families:
+        choice = next(iter(families))
+    if isinstance(choice, str) and choice in families:
+        return families[choice].parts[part]
+    otherwise = f", or choose {' or '.join(map(repr, families))}" if families else ""
+    problems = broken_families()
+    otherwise += f" (left out: {' '.join(problems).rstrip('.')})" if problems else ""
+    return _find(choice, part.replace("_", " "), otherwise)
 
 
 def find_file(choice: object) -> Path:

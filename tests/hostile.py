@@ -380,17 +380,23 @@ def others() -> Iterator[tuple[str, bytes]]:
 
 @cache
 def generator() -> Generator:
-    return Generator(16, {4: 8, 8: 8, 16: 8}, 16, 2)
+    return Generator(size=16, channels={4: 8, 8: 8, 16: 8}, latent_dim=16, num_mapping_layers=2)
 
 
 @cache
 def encoder() -> Encoder:
-    return Encoder(6, 16, (64, 64), (16, 24, 32, 48), (1, 1, 1, 1), 24)
+    return Encoder(
+        num_layers=6, latent_dim=16, input_size=(64, 64), widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=24
+    )
+
+
+def modulator() -> Modulator:
+    return Modulator(num_layers=6, latent_dim=16)
 
 
 @cache
 def text_tower() -> TextEncoder:
-    return TextEncoder(16, 64, 1, 1, 50, 8)
+    return TextEncoder(embed_dim=16, width=64, heads=1, layers=1, vocab_size=50, context_length=8)
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
@@ -399,14 +405,14 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "nvidia": lambda path: layouts.nvidia(path, generator()),
     "tensorflow": lambda path: layouts.tensorflow(path, generator()),
     "e4e": lambda path: layouts.e4e(path, encoder(), generator(), torch.zeros(6, 16)),
-    "ffclip": lambda path: layouts.ffclip(path, Modulator(6, 16), generator()),
+    "ffclip": lambda path: layouts.ffclip(path, modulator(), generator()),
     "clip": lambda path: torch.save(layouts.openai_names(text_tower()), path),
     "clip, TorchScript": lambda path: layouts.clip_openai(path, text_tower()),
     "clip, transformers": lambda path: save_file(layouts.transformers_names(text_tower()), path),
     **{
         f"own {kind}": lambda path, network=network: save_part(path, network())
         for kind, network in {
-            "generator": generator, "encoder": encoder, "modulator": lambda: Modulator(6, 16), "text": text_tower,
+            "generator": generator, "encoder": encoder, "modulator": modulator, "text": text_tower,
         }.items()
     },
 }  # fmt: skip

@@ -29,7 +29,7 @@ def name(dtype: torch.dtype) -> str:
 
 def plain_generator(size: int) -> FastGenerator:
     """With weights as its constructor makes them."""
-    return FastGenerator(size, {side: count for side, count in CHANNELS.items() if side <= size}).eval()
+    return FastGenerator(size=size, channels={side: count for side, count in CHANNELS.items() if side <= size}).eval()
 
 
 def generator(size: int) -> FastGenerator:

@@ -1,6 +1,13 @@
 """Model files. One module per layout; what a file holds follows from its contents, and reading it runs nothing from it.
 
-Each layout has read(file), which gives the parts of its kind that a file holds: none, for a file of another layout.
+From a path to a network: files.py opens any container (pickles/, safetensors_file.py, archive.py, shards.py),
+canonical.py brings it to flat names, one of the layouts finds the parts in it, parts.py builds their networks.
+
+To add a layout, write a module like the others, whose read(file) gives the parts that a file holds (none, for a file of
+another layout), and name it in LAYOUTS. The order matters: all are asked, and of two parts of one kind the first is
+taken. So a layout whose file has a whole network of another layout in it (e4e and FFCLIP, with rosinality's generator)
+stands before that one. Files of our own say what they are: of these no other is asked. tests/layouts.py writes files of
+each as their programs do; docs/model-files.md has a row for each.
 """
 
 from __future__ import annotations
@@ -11,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..errors import CheckpointError, FFCLIPError, sendable
 from ..execution.encoder import FastEncoder
@@ -33,7 +40,22 @@ _ALSO, _REFUSED = "the file also holds ", "what it has beside: the file "
 _CHOOSE = "choose one of StyleGAN2, e4e, pSp, FFCLIP or CLIP ViT-B/32"
 # Tensors that are computed (noise maps of 4096 px), and small ones that are shown repeated.
 _SLACK = 192 << 20
-LAYOUTS = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
+
+
+class Layout(Protocol):
+    """What the module of a layout has."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802
+        """As users are told of it."""
+        ...
+
+    def read(self, file: Flat) -> list[Part]:
+        """The parts of this layout in a file. Raises CheckpointError, half a sentence, for those that can't be used."""
+        ...
+
+
+LAYOUTS: tuple[Layout, ...] = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
 
 
 def load_generator(path: str | Path) -> FastGenerator:
@@ -126,12 +148,21 @@ def build(path: str | Path, parts: Mapping[str, Part], kind: str) -> Network:
         return parts[kind].build()
 
 
+def load_parts(files: Mapping[str, str | Path]) -> dict[str, Any]:
+    """The networks of these files by kind, as load_generator() and the others give them; a file that stands for several
+    kinds is opened once. Raises CheckpointError."""
+    held = {path: read_parts(path) for path in dict.fromkeys(map(Path, files.values()))}
+    networks: dict[str, Any] = {}
+    for kind, path in files.items():
+        parts = held[Path(path)]
+        networks[kind] = build(path, parts, kind)
+        for note in parts[kind].notes:
+            _log.info("%s: %s", sendable(Path(path).name), sendable(note))
+    return networks
+
+
 def _load(path: str | Path, kind: str) -> Network:
-    parts = read_parts(path)
-    network = build(path, parts, kind)
-    for note in parts[kind].notes:
-        _log.info("%s: %s", sendable(Path(path).name), sendable(note))
-    return network
+    return load_parts({kind: path})[kind]
 
 
 @contextmanager

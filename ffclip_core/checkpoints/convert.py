@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from ..errors import CheckpointError, InputError
 from . import build, read_parts
 from .files import read_file
-from .own import save_part
+from .own import check_version, save_part
 from .shards import find_shards
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -86,9 +86,10 @@ def _digest(path: Path) -> str:
 
 
 def _is_result(target: Path, about: dict[str, str]) -> bool:
-    """Whether a file is what an earlier conversion of the same source to the same dtype made."""
+    """Whether a file is what an earlier conversion of the same source to the same dtype made, and can be read here."""
     try:
         metadata = read_file(target).metadata
+        check_version(metadata)
     except CheckpointError:
         return False
     return all(metadata.get(key) == value for key, value in about.items())

@@ -1,13 +1,16 @@
 """FFCLIP's own files: one .safetensors per part, float16 or float32, its architecture in the header's metadata.
 
-Metadata: format "ffclip", part ("generator", "encoder", "modulator", "text_encoder"), family (may be empty), and
-architecture, the JSON object of the network's constructor arguments; for a converted file also source_sha256 and
-source_layout.
+Metadata: format "ffclip", format_version (absent: 1), part ("generator", "encoder", "modulator", "text_encoder"),
+family (may be empty), and architecture, the JSON object of the network's constructor arguments; for a converted file
+also source_sha256 and source_layout.
+
+The version is to rise when older packs can no longer read a file rightly; those refuse it by a sentence.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,14 +23,32 @@ from .parts import KINDS, Network, Part, kind_of
 
 NAME = "FFCLIP's own"
 FORMAT = "ffclip"
+VERSION = 1
+"""What is written, and the newest that is read."""
 
 
 def detect(file: Flat) -> bool:
     return file.contents.metadata.get("format") == FORMAT
 
 
+def check_version(metadata: Mapping[str, str]) -> None:
+    """Raise CheckpointError (half a sentence about the file) for a version of our format that can't be read here."""
+    version = metadata.get("format_version", "1")
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", version):
+        raise CheckpointError(
+            f"is damaged: its header gives {version[:40]!r} as the version of its format, which is a whole number "
+            f"such as {VERSION}; get the file again"
+        )
+    if int(version) > VERSION:
+        raise CheckpointError(
+            f"has version {version} of FFCLIP's file format, and this pack reads no version beyond {VERSION}: update "
+            "the pack"
+        )
+
+
 def read(file: Flat) -> list[Part]:
     metadata = file.contents.metadata
+    check_version(metadata)
     kind = metadata.get("part", "")
     if kind not in KINDS:
         raise CheckpointError(f"is damaged: its header names the unknown part {kind[:40]!r}; get the file again")
@@ -54,6 +75,7 @@ def save_part(
     tensors = {key: _stored(value, dtype).contiguous() for key, value in network.state_dict().items()}
     metadata = {
         "format": FORMAT,
+        "format_version": str(VERSION),
         "part": kind,
         "family": network.family or "",
         "architecture": json.dumps(network.architecture),

@@ -69,8 +69,16 @@ def read_safetensors(path: Path) -> tuple[dict[str, Stored], dict[str, str]]:
         raise CheckpointError(
             f"is damaged: it has {numbers - last:,} bytes more than its header describes; download it again"
         )
-    metadata = metadata if isinstance(metadata, dict) else {}
-    return tensors, {key: value for key, value in metadata.items() if isinstance(value, str)}
+    return tensors, _texts(metadata if isinstance(metadata, dict) else {})
+
+
+def _texts(metadata: dict[str, Any]) -> dict[str, str]:
+    """The format has texts only. What else is there is not passed over as if it were absent: its type stands for it."""
+    return {
+        key: value if isinstance(value, str) else f"({type(value).__name__})"
+        for key, value in metadata.items()
+        if value is not None
+    }
 
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int, numbers: int) -> tuple[Stored, int]:

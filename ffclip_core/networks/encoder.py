@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from ...cuda_ops.style_table import accurate
 from ..errors import InputError
 from ..finite import require_finite
+from .architecture import Architecture
 from .construction import in_float32
 from .layers import EqualLinear
 
@@ -80,32 +82,40 @@ class StyleHead(nn.Module):
         return self.linear(self.convs(x).mean((2, 3)))
 
 
-class Encoder(nn.Module):
-    """Pictures → W+ codes. The defaults are the published size for square pictures.
+@dataclass(frozen=True, kw_only=True)
+class EncoderArchitecture(Architecture):
+    """The defaults are the published size for square pictures.
 
     input_size: height and width. widths and blocks: channels and residual blocks of the body's four stages, each of
     which halves the resolution. pyramid_width: channels of the pyramid and the heads. deltas: whether the
     heads after the first code for what differs from its code (e4e), or for all (pSp, Richardson et al. 2021).
     """
 
+    LATER = ("deltas",)
+
+    num_layers: int = 18
+    latent_dim: int = 512
+    input_size: Sequence[int] = (256, 256)
+    widths: Sequence[int] = (64, 128, 256, 512)
+    blocks: Sequence[int] = (3, 4, 14, 3)
+    pyramid_width: int = 512
+    deltas: bool = True
+
+
+class Encoder(nn.Module):
+    """Pictures → W+ codes. Made by the fields of EncoderArchitecture as keywords."""
+
     latent_avg: Tensor
 
     @in_float32
-    def __init__(
-        self,
-        num_layers: int = 18,
-        latent_dim: int = 512,
-        input_size: tuple[int, int] = (256, 256),
-        widths: Sequence[int] = (64, 128, 256, 512),
-        blocks: Sequence[int] = (3, 4, 14, 3),
-        pyramid_width: int = 512,
-        family: str | None = None,
-        deltas: bool = True,
-    ) -> None:
+    def __init__(self, *, family: str | None = None, **hyper_parameters: Any) -> None:
         super().__init__()
-        self.num_layers, self.latent_dim, self.family, self.deltas = num_layers, latent_dim, family, deltas
+        self.config = config = EncoderArchitecture(**hyper_parameters)
+        num_layers, latent_dim, input_size = config.num_layers, config.latent_dim, config.input_size
+        widths, blocks, pyramid_width = tuple(config.widths), tuple(config.blocks), config.pyramid_width
+        self.num_layers, self.latent_dim, self.family, self.deltas = num_layers, latent_dim, family, config.deltas
         self.input_size = (input_size[0], input_size[1])
-        self.widths, self.blocks, self.pyramid_width = tuple(widths), tuple(blocks), pyramid_width
+        self.widths, self.blocks, self.pyramid_width = widths, blocks, pyramid_width
         self.input_layer = nn.Sequential(
             nn.Conv2d(3, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
         )
@@ -130,15 +140,7 @@ class Encoder(nn.Module):
     @property
     def architecture(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
-        return {
-            "num_layers": self.num_layers,
-            "latent_dim": self.latent_dim,
-            "input_size": list(self.input_size),
-            "widths": list(self.widths),
-            "blocks": list(self.blocks),
-            "pyramid_width": self.pyramid_width,
-            **({} if self.deltas else {"deltas": False}),
-        }
+        return self.config.to_json()
 
     def forward(self, x: Tensor) -> Tensor:
         """RGB [B, 3, *input_size] in [-1, 1] → w [B, L, latent_dim], latent_avg included, in float32 at least.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..finite import require_finite
+from .architecture import Architecture
 from .construction import in_float32
 from .layers import ConstantInput, EqualLinear, PixelNorm, StyledConv, ToRGB
 
@@ -25,38 +27,51 @@ Noise = str | Sequence[Tensor]
 Block = tuple[StyledConv, StyledConv, ToRGB]
 
 
-class Generator(nn.Module):
-    """Mapping network (z → w) and synthesis network (w → picture).
-
-    size: side of the picture in px, a power of two from 8 on. channels: feature channels by resolution, 4 to size.
+@dataclass(frozen=True, kw_only=True)
+class GeneratorArchitecture(Architecture):
+    """size: side of the picture in px, a power of two from 8 on. channels: feature channels by resolution, 4 to size.
     num_layers L = 2·log2(size) − 2. conv_clamp: what features and RGB are clamped to, as in StyleGAN2-ADA's float16
     layers (Karras et al. 2020, appendix on mixed precision). z_dim (default: latent_dim): width of z. num_classes: of a
     class-conditional generator, whose mapping network takes a class's embedding beside z (StyleGAN2-ADA); 0: of none.
     """
 
+    LATER = ("conv_clamp", "z_dim", "num_classes")
+
+    size: int
+    channels: Mapping[int, int]
+    latent_dim: int = 512
+    num_mapping_layers: int = 8
+    conv_clamp: float | None = None
+    z_dim: int | None = None
+    num_classes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 8 or self.size & (self.size - 1):
+            raise ValueError(f"the size is a power of two from 8 on, not {self.size}")
+        needed = {2**i: self.channels[2**i] for i in range(2, int(math.log2(self.size)) + 1)}
+        object.__setattr__(self, "channels", needed)
+        if self.z_dim == self.latent_dim:
+            object.__setattr__(self, "z_dim", None)
+
+
+class Generator(nn.Module):
+    """Mapping network (z → w) and synthesis network (w → picture). Made by the fields of GeneratorArchitecture as
+    keywords."""
+
     latent_avg: Tensor
     embed: EqualLinear | None
 
     @in_float32
-    def __init__(
-        self,
-        size: int,
-        channels: Mapping[int, int],
-        latent_dim: int = 512,
-        num_mapping_layers: int = 8,
-        conv_clamp: float | None = None,
-        family: str | None = None,
-        z_dim: int | None = None,
-        num_classes: int = 0,
-    ) -> None:
+    def __init__(self, *, family: str | None = None, **hyper_parameters: Any) -> None:
         super().__init__()
-        if size < 8 or size & (size - 1):
-            raise ValueError(f"the size is a power of two from 8 on, not {size}")
+        self.config = config = GeneratorArchitecture(**hyper_parameters)
+        size, latent_dim, num_mapping_layers = config.size, config.latent_dim, config.num_mapping_layers
+        conv_clamp, num_classes = config.conv_clamp, config.num_classes
         self.size, self.latent_dim, self.family = size, latent_dim, family
         self.num_layers = 2 * int(math.log2(size)) - 2
-        self.channels = {2**i: channels[2**i] for i in range(2, int(math.log2(size)) + 1)}
+        self.channels = dict(config.channels)
         self.num_mapping_layers, self.conv_clamp = num_mapping_layers, conv_clamp
-        self.z_dim, self.num_classes = latent_dim if z_dim is None else z_dim, num_classes
+        self.z_dim, self.num_classes = latent_dim if config.z_dim is None else config.z_dim, num_classes
         self.embed = EqualLinear(num_classes, latent_dim) if num_classes else None
         widths = [self.z_dim + (latent_dim if num_classes else 0)] + [latent_dim] * num_mapping_layers
         layers = [EqualLinear(*pair, lr_mul=0.01, activate=True) for pair in zip(widths, widths[1:], strict=False)]
@@ -78,15 +93,7 @@ class Generator(nn.Module):
     @property
     def architecture(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
-        return {
-            "size": self.size,
-            "channels": {str(resolution): count for resolution, count in self.channels.items()},
-            "latent_dim": self.latent_dim,
-            "num_mapping_layers": self.num_mapping_layers,
-            **({} if self.conv_clamp is None else {"conv_clamp": self.conv_clamp}),
-            **({} if self.z_dim == self.latent_dim else {"z_dim": self.z_dim}),
-            **({"num_classes": self.num_classes} if self.num_classes else {}),
-        }
+        return self.config.to_json()
 
     def set_precision(self, dtype: torch.dtype) -> Generator:
         """Compute in float32, float16 (for GPUs) or bfloat16. Returns itself.

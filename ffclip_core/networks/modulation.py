@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..finite import require_finite
+from .architecture import Architecture
 from .construction import in_float32
 
 TOGETHER = 16
@@ -73,17 +74,31 @@ class ModulationBlock(nn.Module):
         return F.leaky_relu(h * (1 + gamma) + beta, 0.01), s
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModulatorArchitecture(Architecture):
+    """num_layers: L. latent_dim: D. The defaults are the published size."""
+
+    num_layers: int = 18
+    latent_dim: int = 512
+    num_blocks: int = 4
+
+
 class Modulator(nn.Module):
-    """The chain of modulation blocks. The text embedding is as wide as the latent code (text_dim = latent_dim)."""
+    """The chain of modulation blocks. The text embedding is as wide as the latent code (text_dim = latent_dim).
+
+    Made by the fields of ModulatorArchitecture as keywords.
+    """
 
     @in_float32
-    def __init__(
-        self, num_layers: int = 18, latent_dim: int = 512, num_blocks: int = 4, family: str | None = None
-    ) -> None:
+    def __init__(self, *, family: str | None = None, **hyper_parameters: Any) -> None:
         super().__init__()
-        self.num_layers, self.latent_dim, self.num_blocks, self.family = num_layers, latent_dim, num_blocks, family
+        self.config = config = ModulatorArchitecture(**hyper_parameters)
+        self.num_layers, self.latent_dim, self.num_blocks = config.num_layers, config.latent_dim, config.num_blocks
+        self.family = family
         self.att_mapper = nn.Module()
-        self.att_mapper.att_mapper = nn.ModuleList(ModulationBlock(num_layers, latent_dim) for _ in range(num_blocks))
+        self.att_mapper.att_mapper = nn.ModuleList(
+            ModulationBlock(config.num_layers, config.latent_dim) for _ in range(config.num_blocks)
+        )
 
     @property
     def blocks(self) -> list[ModulationBlock]:
@@ -97,7 +112,7 @@ class Modulator(nn.Module):
     @property
     def architecture(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
-        return {"num_layers": self.num_layers, "latent_dim": self.latent_dim, "num_blocks": self.num_blocks}
+        return self.config.to_json()
 
     def forward(self, w: Tensor, e: Tensor) -> Tensor:
         """The delta of `modulate`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor
 
 from ..errors import InputError
+from .architecture import Architecture
 from .construction import in_float32
 
 CONTEXT_LENGTH = 77
@@ -28,46 +30,44 @@ def _tokenizer(context_length: int = CONTEXT_LENGTH) -> SimpleTokenizer:
     return SimpleTokenizer(context_length=context_length)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextEncoderArchitecture(Architecture):
+    """embed_dim: width of an embedding. width, heads, layers: of the transformer. The defaults are ViT-B/32's."""
+
+    embed_dim: int = 512
+    width: int = 512
+    heads: int = 8
+    layers: int = 12
+    vocab_size: int = 49408
+    context_length: int = CONTEXT_LENGTH
+
+
 class TextEncoder(TextTransformer):
-    """Prompts → embeddings. The defaults are the published ViT-B/32's text tower; parameters carry OpenAI's names."""
+    """Prompts → embeddings; parameters carry OpenAI's names. Made by the fields of TextEncoderArchitecture as
+    keywords."""
 
     @in_float32
-    def __init__(
-        self,
-        embed_dim: int = 512,
-        width: int = 512,
-        heads: int = 8,
-        layers: int = 12,
-        vocab_size: int = 49408,
-        context_length: int = CONTEXT_LENGTH,
-        family: str | None = None,
-    ) -> None:
+    def __init__(self, *, family: str | None = None, **hyper_parameters: Any) -> None:
+        config = TextEncoderArchitecture(**hyper_parameters)
         super().__init__(
-            context_length=context_length,
-            vocab_size=vocab_size,
-            width=width,
-            heads=heads,
-            layers=layers,
-            output_dim=embed_dim,
+            context_length=config.context_length,
+            vocab_size=config.vocab_size,
+            width=config.width,
+            heads=config.heads,
+            layers=config.layers,
+            output_dim=config.embed_dim,
             act_layer=QuickGELU,
         )
-        self.embed_dim, self.family = embed_dim, family
+        self.config, self.embed_dim, self.family = config, config.embed_dim, family
         # A constant, also while loading on "meta".
-        size = (context_length, context_length)
+        size = (config.context_length, config.context_length)
         mask = torch.full(size, -torch.inf, dtype=torch.float32, device="cpu").triu(1)
         self.register_buffer("attn_mask", mask, persistent=False)
 
     @property
     def architecture(self) -> dict[str, Any]:
         """The constructor's arguments, as JSON can hold them."""
-        return {
-            "embed_dim": self.embed_dim,
-            "width": self.width,
-            "heads": self.heads,
-            "layers": len(self.transformer.resblocks),
-            "vocab_size": self.vocab_size,
-            "context_length": self.context_length,
-        }
+        return self.config.to_json()
 
     def encode(self, prompts: str | Iterable[str]) -> Tensor:
         """Prompts → float32 [P, embed_dim], not normalised.

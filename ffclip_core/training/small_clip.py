@@ -70,7 +70,7 @@ def clip_losses(model: SmallCLIP, texts: Tensor, images: Tensor, truth: Tensor) 
 
 def export_text_encoder(clip: SmallCLIP, family: str) -> TextEncoder:
     """The text tower of the small CLIP as the pack's own."""
-    text = TextEncoder(EMBED_DIM, **TEXT, family=family)
+    text = TextEncoder(embed_dim=EMBED_DIM, **TEXT, family=family)
     state = clip.clip.state_dict()
     text.load_state_dict({key: state[key] for key in text.state_dict()})
     return text.eval()

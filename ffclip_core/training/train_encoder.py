@@ -34,7 +34,13 @@ def _worker(rank: int, run: settings.Run) -> None:
     space = Codes.of(torch.from_numpy(data.parameters[0]), NUM_LAYERS)
     codes = space.to(run.device)
     encoder = Encoder(
-        NUM_LAYERS, LATENT_DIM, (SIZE, SIZE), (32, 64, 128, 256), (1, 1, 2, 2), pyramid_width=128, family=FAMILY
+        num_layers=NUM_LAYERS,
+        latent_dim=LATENT_DIM,
+        input_size=(SIZE, SIZE),
+        widths=(32, 64, 128, 256),
+        blocks=(1, 1, 2, 2),
+        pyramid_width=128,
+        family=FAMILY,
     ).to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:

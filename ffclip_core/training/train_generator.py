@@ -35,7 +35,8 @@ def _worker(rank: int, run: settings.Run) -> None:
     data = load(run.data)
     pictures = data.pictures
     boxes = torch.from_numpy(data.face_boxes).to(run.device)
-    generator = Generator(SIZE, CHANNELS, LATENT_DIM, num_mapping_layers=4, family=FAMILY).to(run.device)
+    generator = Generator(size=SIZE, channels=CHANNELS, latent_dim=LATENT_DIM, num_mapping_layers=4, family=FAMILY)
+    generator = generator.to(run.device)
     generator.style.requires_grad_(False)  # Fitted at the end.
     space = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers)
     codes = space.to(run.device)

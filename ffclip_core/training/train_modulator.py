@@ -70,7 +70,7 @@ def _worker(rank: int, run: settings.Run, generator_run: Path, encoder_run: Path
     codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers).to(run.device)
     some = torch.from_numpy(data.parameters[0, :10_000]).to(run.device)
     metric = style_metric(generator, codes, codes.w(some))
-    model = Modulator(generator.num_layers, generator.latent_dim, family=FAMILY)
+    model = Modulator(num_layers=generator.num_layers, latent_dim=generator.latent_dim, family=FAMILY)
     begin(model)
     model = model.to(run.device)
 

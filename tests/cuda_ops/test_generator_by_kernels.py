@@ -16,7 +16,7 @@ CHANNELS = {4: 12, 8: 12, 16: 8, 32: 6}
 
 @pytest.fixture
 def generator() -> Generator:
-    network = Generator(32, CHANNELS, latent_dim=24, num_mapping_layers=1)
+    network = Generator(size=32, channels=CHANNELS, latent_dim=24, num_mapping_layers=1)
     for value in network.state_dict().values():
         value.copy_(torch.randn(value.shape))
     return network.eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from torch import nn
 
 @pytest.fixture
 def generator() -> Generator:
-    network = Generator(32, {4: 12, 8: 12, 16: 8, 32: 6}, latent_dim=24, num_mapping_layers=1)
+    network = Generator(size=32, channels={4: 12, 8: 12, 16: 8, 32: 6}, latent_dim=24, num_mapping_layers=1)
     for value in network.state_dict().values():
         value.copy_(torch.randn(value.shape))
     return network.eval().requires_grad_(False)

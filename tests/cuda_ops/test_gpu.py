@@ -72,7 +72,7 @@ def test_on_another_stream_they_follow_what_was_queued_there(device: torch.devic
 @torch.inference_mode()
 def test_a_generator(dtype: torch.dtype, device: torch.device) -> None:
     channels = {4: 64, 8: 64, 16: 64, 32: 32, 64: 32, 128: 16}
-    generator = Generator(128, channels, 64, 1).eval().requires_grad_(False)
+    generator = Generator(size=128, channels=channels, latent_dim=64, num_mapping_layers=1).eval().requires_grad_(False)
     for batch in (1, 2):
         w = torch.randn(batch, 12, 64)
         for noise in ("const", "random"):

@@ -28,11 +28,13 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "WAIT", 0)
     monkeypatch.setattr(networks, "SIZE", 128)
     monkeypatch.setattr(networks, "CHANNELS", dict.fromkeys(networks.CHANNELS, 2))
-    encoder = partial(Encoder, 12, 32, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16)
+    encoder = partial(
+        Encoder, num_layers=12, latent_dim=32, widths=(16, 24, 32, 48), blocks=(1, 1, 1, 1), pyramid_width=16
+    )
     monkeypatch.setattr(networks, "FastEncoder", encoder)
     monkeypatch.setattr(networks, "FastGenerator", partial(Generator, latent_dim=32, num_mapping_layers=1))
-    monkeypatch.setattr(networks, "Modulator", partial(Modulator, 12, 32))
-    monkeypatch.setattr(networks, "TextEncoder", partial(TextEncoder, 32, 64, 1, 1))
+    monkeypatch.setattr(networks, "Modulator", partial(Modulator, num_layers=12, latent_dim=32))
+    monkeypatch.setattr(networks, "TextEncoder", partial(TextEncoder, embed_dim=32, width=64, heads=1, layers=1))
 
 
 @pytest.mark.slow
@@ -67,7 +69,17 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
 
 
 def test_the_plain_encoder_is_the_encoder() -> None:
-    encoder = golden.fill(Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e")
+    encoder = golden.fill(
+        Encoder(
+            num_layers=6,
+            latent_dim=24,
+            input_size=(64, 64),
+            widths=(16, 32, 48, 64),
+            blocks=(1, 2, 1, 1),
+            pyramid_width=64,
+        ),
+        "e4e",
+    )
     encoder.latent_avg.copy_(golden.weight("stylegan", "latent_avg", (6, 24)))
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():

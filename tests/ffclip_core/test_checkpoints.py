@@ -21,6 +21,7 @@ from ffclip.ffclip_core import (
     load_text_encoder,
     save_part,
 )
+from ffclip.ffclip_core.checkpoints.convert import convert
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
@@ -29,10 +30,24 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 PARTS = {
-    "generator": (load_generator, lambda: Generator(16, {4: 8, 8: 8, 16: 4}, 16, 2, family="toys")),
-    "encoder": (load_encoder, lambda: Encoder(6, 16, (64, 48), (16, 16, 16, 32), (1, 1, 2, 1), 24, family="toys")),
-    "modulator": (load_modulator, lambda: Modulator(6, 16, 3, family="toys")),
-    "text_encoder": (load_text_encoder, lambda: TextEncoder(16, 32, 2, 1, family="toys")),
+    "generator": (
+        load_generator,
+        lambda: Generator(size=16, channels={4: 8, 8: 8, 16: 4}, latent_dim=16, num_mapping_layers=2, family="toys"),
+    ),
+    "encoder": (
+        load_encoder,
+        lambda: Encoder(
+            num_layers=6,
+            latent_dim=16,
+            input_size=(64, 48),
+            widths=(16, 16, 16, 32),
+            blocks=(1, 1, 2, 1),
+            pyramid_width=24,
+            family="toys",
+        ),
+    ),
+    "modulator": (load_modulator, lambda: Modulator(num_layers=6, latent_dim=16, num_blocks=3, family="toys")),
+    "text_encoder": (load_text_encoder, lambda: TextEncoder(embed_dim=16, width=32, heads=2, layers=1, family="toys")),
 }
 
 
@@ -88,6 +103,74 @@ def test_heads_that_do_not_divide_the_width(tmp_path: Path) -> None:
     metadata = {"format": "ffclip", "part": "text_encoder", "family": "", "architecture": architecture}
     save_file(network.state_dict(), path, metadata)
     assert "describes no text encoder that can be built" in sentence(load_text_encoder, path)
+
+
+def _with_version(path: Path, version: object, part: str = "generator") -> None:
+    """A part's file whose header, JSON written as it is, gives this version, whatever it is; None: gives none."""
+    save_part(path, PARTS[part][1](), torch.float32)
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    del header["__metadata__"]["format_version"]
+    if version is not None:
+        header["__metadata__"]["format_version"] = version
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_files_without_a_version_are_of_version_1(part: str, tmp_path: Path) -> None:
+    load, build = PARTS[part]
+    written, older = tmp_path / "written.safetensors", tmp_path / "older.safetensors"
+    save_part(written, build(), torch.float32)
+    with safe_open(written, framework="pt") as file:
+        assert file.metadata()["format_version"] == "1"
+    assert load(written).architecture == build().architecture
+    _with_version(older, None, part)
+    with safe_open(older, framework="pt") as file:
+        assert "format_version" not in file.metadata()
+    assert load(older).architecture == build().architecture
+
+
+@pytest.mark.parametrize("version", ["2", "17", "999999"])
+def test_a_newer_version_of_the_format_is_named(version: str, tmp_path: Path) -> None:
+    path = tmp_path / "newer.safetensors"
+    _with_version(path, version)
+    for load, _ in PARTS.values():
+        assert sentence(load, path) == (
+            f"newer.safetensors has version {version} of FFCLIP's file format, and this pack reads no version beyond "
+            "1: update the pack."
+        )
+    # Whatever else such a version has changed.
+    save_file({"x": torch.zeros(1)}, path, {"format": "ffclip", "format_version": version, "part": "anything new"})
+    assert "update the pack" in sentence(load_generator, path)
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["", "0", "-1", "+1", "01", " 1", "1 ", "1\n", "1.0", "1.5", "1e0", "0x1", "1_0", "²", "١", "one", "nan", "inf",
+     "9" * 50, "9" * 5000, "\x1b[2J", "None", True, False, 2.5, [1], {"1": 1}, 2, -1, 10**30],
+)  # fmt: skip
+def test_a_version_that_is_none_is_refused(version: object, tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    _with_version(path, version)
+    message = sentence(load_generator, path)
+    assert "as the version of its format" in message and "get the file again" in message and len(message) < 250
+
+
+def test_the_result_of_a_newer_converter_is_none_that_this_one_keeps(tmp_path: Path) -> None:
+    source = tmp_path / "own.safetensors"
+    save_part(source, PARTS["generator"][1](), torch.float32)
+    (result,) = convert(source, tmp_path / "results")
+    with safe_open(result, framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["format_version"] == "1" and convert(source, result.parent) == [result]
+    save_file({"x": torch.zeros(1)}, result, {**metadata, "format_version": "2"})
+    newer = result.read_bytes()
+    with pytest.raises(CheckpointError, match="exists: move it away"):
+        convert(source, result.parent)
+    assert result.read_bytes() == newer
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -206,3 +289,35 @@ def test_a_file_whose_parts_contradict_each_other(change: Callable, says: str, t
     path = tmp_path / "model.safetensors"
     _rewrite(path, change)
     assert re.search(re.escape(says), sentence(load_generator, path))
+
+
+def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
+    """What headers say of them is what they said before there was a version."""
+    with pytest.raises(TypeError):
+        Modulator(*(6, 16))  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="colour"):
+        Encoder(colour=3)
+    with pytest.raises(AttributeError):
+        PARTS["modulator"][1]().config.num_layers = 7
+    told = {part: json.dumps(build().architecture) for part, (_, build) in PARTS.items()}
+    assert told == {
+        "generator": '{"size": 16, "channels": {"4": 8, "8": 8, "16": 4}, "latent_dim": 16, "num_mapping_layers": 2}',
+        "encoder": '{"num_layers": 6, "latent_dim": 16, "input_size": [64, 48], "widths": [16, 16, 16, 32], '
+        '"blocks": [1, 1, 2, 1], "pyramid_width": 24}',
+        "modulator": '{"num_layers": 6, "latent_dim": 16, "num_blocks": 3}',
+        "text_encoder": '{"embed_dim": 16, "width": 32, "heads": 2, "layers": 1, "vocab_size": 49408, '
+        '"context_length": 77}',
+    }
+    more = {"channels": {4: 8, 8: 8, 16: 4, 32: 2}, "size": 16, "latent_dim": 16}
+    generator = Generator(**more, num_mapping_layers=2, conv_clamp=256.0, z_dim=8, num_classes=3)
+    assert json.dumps(generator.architecture) == told["generator"][:-1] + (
+        ', "conv_clamp": 256.0, "z_dim": 8, "num_classes": 3}'
+    )
+    assert "z_dim" not in Generator(**more, z_dim=16).architecture
+    psp = Encoder(num_layers=6, latent_dim=16, widths=[16] * 4, blocks=[1] * 4, pyramid_width=16, deltas=False)
+    assert psp.architecture["deltas"] is False and json.dumps(psp.architecture)
+    # The shipped files' headers, as they were written.
+    for part, (load, _) in PARTS.items():
+        path = EMBEDDED / f"{part}.safetensors"
+        with safe_open(path, framework="pt") as file:
+            assert file.metadata()["architecture"] == json.dumps(load(path).architecture)

@@ -72,7 +72,7 @@ def test_the_same_call_twice_gives_the_same_bytes(editor: Editor, samples: torch
 
 def test_parts_that_do_not_fit_are_refused(editor: Editor) -> None:
     with pytest.raises(FamilyError, match="18 layers"):
-        Editor(editor.generator, editor.encoder, Modulator(18, 256), editor.text_encoder)
+        Editor(editor.generator, editor.encoder, Modulator(num_layers=18, latent_dim=256), editor.text_encoder)
 
 
 def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

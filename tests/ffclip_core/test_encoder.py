@@ -31,7 +31,7 @@ def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], tm
     """Of weights that come from a published file."""
     path = tmp_path / "e4e.pt"
     with torch.device("meta"):
-        filled = Encoder(layers, input_size=size)
+        filled = Encoder(num_layers=layers, input_size=size)
     layouts.e4e(path, golden.fill(filled.to_empty(device="cpu"), "e4e"), None, torch.full((layers, 512), 0.5))
     del filled
     encoder = load_encoder(path)
@@ -44,7 +44,14 @@ def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], tm
 
 
 def test_pictures_of_another_size_are_refused() -> None:
-    encoder = Encoder(10, 32, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=16).eval()
+    encoder = Encoder(
+        num_layers=10,
+        latent_dim=32,
+        input_size=(64, 64),
+        widths=(16, 16, 16, 16),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=16,
+    ).eval()
     assert encoder(torch.zeros(2, 3, 64, 64)).shape == (2, 10, 32)
     with pytest.raises(InputError, match=r"\[batch, 3, 64, 64\].*\[1, 3, 256, 256\]"):
         encoder(torch.zeros(1, 3, 256, 256))
@@ -52,7 +59,18 @@ def test_pictures_of_another_size_are_refused() -> None:
 
 def test_parameters_are_plain_after_use() -> None:
     """What programs do with the parameters of a network works, whatever order their numbers lie in."""
-    encoder = Encoder(10, 32, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=16).eval().requires_grad_(False)
+    encoder = (
+        Encoder(
+            num_layers=10,
+            latent_dim=32,
+            input_size=(64, 64),
+            widths=(16, 16, 16, 16),
+            blocks=(1, 1, 1, 1),
+            pyramid_width=16,
+        )
+        .eval()
+        .requires_grad_(False)
+    )
     expected = {name: parameter.clone() for name, parameter in encoder.named_parameters("some.prefix")}
     with torch.inference_mode():
         for _ in range(2):
@@ -68,7 +86,14 @@ def test_parameters_are_plain_after_use() -> None:
 
 
 def test_nan_and_infinity_are_refused_with_their_place() -> None:
-    encoder = Encoder(10, 32, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=16).eval()
+    encoder = Encoder(
+        num_layers=10,
+        latent_dim=32,
+        input_size=(64, 64),
+        widths=(16, 16, 16, 16),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=16,
+    ).eval()
     for value in (torch.nan, torch.inf):
         x = torch.zeros(2, 3, 64, 64)
         x[1, 2, 3, 4] = value
@@ -86,7 +111,17 @@ def test_codes_with_packed_weights_and_without(
         pytest.skip("this processor has no AVX, or PyTorch no oneDNN: weights stay plain")
     if not has:
         monkeypatch.setattr(packed_convolution, "has_kernels", lambda dtype: False)
-    encoder = golden.fill(Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e").requires_grad_(False)
+    encoder = golden.fill(
+        Encoder(
+            num_layers=6,
+            latent_dim=24,
+            input_size=(64, 64),
+            widths=(16, 32, 48, 64),
+            blocks=(1, 2, 1, 1),
+            pyramid_width=64,
+        ),
+        "e4e",
+    ).requires_grad_(False)
     encoder = encoder.to(memory_format=order)  # pyright: ignore[reportCallIssue]
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
@@ -106,7 +141,12 @@ def test_codes_are_the_same_however_many_threads_share_the_work(
     hands = Crew() if members == 1 else Crew(members, 1)
     monkeypatch.setattr(fast, "crew", lambda: hands)
     monkeypatch.setattr(fast, "CHANNELS", 7)
-    encoder = golden.fill(Encoder(9, 24, size, (16, 32, 48, 64), (2, 1, 2, 1), 32), "e4e").requires_grad_(False)
+    encoder = golden.fill(
+        Encoder(
+            num_layers=9, latent_dim=24, input_size=size, widths=(16, 32, 48, 64), blocks=(2, 1, 2, 1), pyramid_width=32
+        ),
+        "e4e",
+    ).requires_grad_(False)
     x = torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         expected = super(Encoder, encoder).forward(x)
@@ -115,7 +155,17 @@ def test_codes_are_the_same_however_many_threads_share_the_work(
 
 
 def test_gradients_reach_pictures_and_weights() -> None:
-    encoder = golden.fill(Encoder(9, 24, (64, 64), (16, 32, 48, 64), (2, 1, 2, 1), 32), "e4e").eval()
+    encoder = golden.fill(
+        Encoder(
+            num_layers=9,
+            latent_dim=24,
+            input_size=(64, 64),
+            widths=(16, 32, 48, 64),
+            blocks=(2, 1, 2, 1),
+            pyramid_width=32,
+        ),
+        "e4e",
+    ).eval()
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2)).requires_grad_()
     encoder(x).square().sum().backward()
     assert x.grad is not None and x.grad.abs().sum() > 0

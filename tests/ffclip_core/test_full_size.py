@@ -27,7 +27,7 @@ CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 
 
 def large(size: int) -> Generator:
     with torch.device("meta"):
-        generator = Generator(size, {side: count for side, count in CHANNELS.items() if side <= size})
+        generator = Generator(size=size, channels={side: count for side, count in CHANNELS.items() if side <= size})
     return golden.fill(generator.to_empty(device="cpu"), "stylegan")
 
 

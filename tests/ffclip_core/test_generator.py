@@ -35,7 +35,7 @@ TINY_CHANNELS = {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}
 
 @pytest.fixture(scope="module")
 def tiny() -> Generator:
-    return golden.fill(Generator(64, TINY_CHANNELS, num_mapping_layers=2), "stylegan")
+    return golden.fill(Generator(size=64, channels=TINY_CHANNELS, num_mapping_layers=2), "stylegan")
 
 
 def module_case(name: str, module: nn.Module) -> tuple[nn.Module, list[Tensor], Tensor]:
@@ -84,9 +84,9 @@ def draw(module: nn.Module, x: Tensor, *inputs: Tensor) -> Tensor:
 def test_every_way_to_draw(name: str) -> None:
     io = golden.tensors(name)
     if name == "gen_tiny64":
-        generator = golden.fill(Generator(64, TINY_CHANNELS, num_mapping_layers=2), "stylegan")
+        generator = golden.fill(Generator(size=64, channels=TINY_CHANNELS, num_mapping_layers=2), "stylegan")
     else:
-        generator = golden.fill(Generator(32, dict.fromkeys((4, 8, 16, 32), 512)), "stylegan", half=True)
+        generator = golden.fill(Generator(size=32, channels=dict.fromkeys((4, 8, 16, 32), 512)), "stylegan", half=True)
     layers = generator.num_layers
     noise = [io[f"noise_{i}"] for i in range(layers - 1)]
     with torch.inference_mode():
@@ -107,7 +107,7 @@ def test_every_way_to_draw(name: str) -> None:
 def test_256_px_at_the_published_width() -> None:
     io = golden.tensors("gen256")
     channels = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128}
-    generator = golden.fill(Generator(256, channels), "stylegan")
+    generator = golden.fill(Generator(size=256, channels=channels), "stylegan")
     expected = golden.table("keys")["generator"]
     kernels = {key for key in expected if key.endswith("kernel")}
     assert {k: list(v.shape) for k, v in generator.state_dict().items() if k != "latent_avg"} == {
@@ -132,7 +132,7 @@ SAME = golden.rounding(9 * 16, layers=14)  # Of two ways to draw the same with i
 def wide() -> Generator:
     """Large enough for strips, with noise, biases and, in one layer after the other, all numbers different."""
     stream = torch.Generator().manual_seed(0)
-    generator = Generator(256, WIDE, latent_dim=24, num_mapping_layers=1, conv_clamp=1.5)
+    generator = Generator(size=256, channels=WIDE, latent_dim=24, num_mapping_layers=1, conv_clamp=1.5)
     with torch.no_grad():
         for key, value in generator.state_dict().items():
             value.copy_(torch.randn(value.shape, generator=stream) * (0.3 if "bias" in key else 1))
@@ -202,7 +202,7 @@ def test_gradients_flow_through_the_same_picture(wide: Generator) -> None:
 
 def test_changed_weights_are_noticed(wide: Generator) -> None:
     w = torch.randn(1, 14, 24, generator=torch.Generator().manual_seed(1))
-    other = Generator(256, WIDE, latent_dim=24, num_mapping_layers=1)
+    other = Generator(size=256, channels=WIDE, latent_dim=24, num_mapping_layers=1)
     with torch.no_grad():
         before = wide(w)
         wide.to_rgb1.conv.modulation.bias.add_(1)
@@ -242,7 +242,7 @@ def test_random_noise_follows_the_seed_and_each_picture_has_its_own(tiny: Genera
 
 def test_a_preview_is_what_a_smaller_generator_would_draw(tiny: Generator) -> None:
     w = golden.tensors("gen_tiny64")["w_plus"]
-    smaller = golden.fill(Generator(32, TINY_CHANNELS, num_mapping_layers=2), "stylegan")
+    smaller = golden.fill(Generator(size=32, channels=TINY_CHANNELS, num_mapping_layers=2), "stylegan")
     with torch.inference_mode():
         assert torch.equal(tiny(w, resolution=32), smaller(w[:, :8]))
 
@@ -323,7 +323,9 @@ sys.path.insert(0, sys.argv[2])
 import memory
 from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 torch.set_grad_enabled(False)
-generator = Generator(512, dict.fromkeys((4, 8, 16, 32, 64, 128, 256, 512), 32), 16, 1).eval()
+generator = Generator(
+    size=512, channels=dict.fromkeys((4, 8, 16, 32, 64, 128, 256, 512), 32), latent_dim=16, num_mapping_layers=1
+).eval()
 w = torch.randn(int(sys.argv[1]), 16, 16)
 generator(w[:1])
 before = memory.now()
@@ -434,8 +436,8 @@ def mapped(generator: Generator, z: Tensor, label: int | None) -> Tensor:
 @pytest.mark.parametrize(("z_dim", "latent_dim", "classes"), [(24, 24, 0), (8, 24, 0), (40, 24, 10), (24, 24, 1)])
 def test_mapping_networks_of_every_kind(depth: int, z_dim: int, latent_dim: int, classes: int) -> None:
     generator = Generator(
-        8, {4: 4, 8: 4}, latent_dim, num_mapping_layers=depth, z_dim=z_dim if z_dim != latent_dim else None,
-        num_classes=classes,
+        size=8, channels={4: 4, 8: 4}, latent_dim=latent_dim, num_mapping_layers=depth,
+        z_dim=z_dim if z_dim != latent_dim else None, num_classes=classes,
     )  # fmt: skip
     golden.fill(generator, "stylegan")
     with torch.no_grad():
@@ -480,7 +482,7 @@ def arguments(generator: Generator) -> dict[str, Any]:
     ],
 )
 def test_labels_that_do_not_fit_are_refused(classes: int, label: Any, says: str) -> None:
-    generator = Generator(8, {4: 4, 8: 4}, 16, num_mapping_layers=1, num_classes=classes)
+    generator = Generator(size=8, channels={4: 4, 8: 4}, latent_dim=16, num_mapping_layers=1, num_classes=classes)
     with pytest.raises(InputError, match=says):
         generator.map(torch.randn(3, 16), label=label)
 
@@ -507,7 +509,9 @@ def test_nan_and_infinity_are_refused_with_their_place(tiny: Generator) -> None:
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_layers_without_style_give_no_nan(mode: Any) -> None:
     """What divides by the largest style must not be 0: with strips and without them."""
-    generator = golden.fill(Generator(128, dict.fromkeys((4, 8, 16, 32, 64, 128), 8), 16), "stylegan")
+    generator = golden.fill(
+        Generator(size=128, channels=dict.fromkeys((4, 8, 16, 32, 64, 128), 8), latent_dim=16), "stylegan"
+    )
     with torch.no_grad():
         for module in generator.modules():
             if isinstance(module, ModulatedConv2d):
@@ -524,7 +528,9 @@ def test_layers_without_style_give_no_nan(mode: Any) -> None:
 @pytest.mark.parametrize("latent_dim", [1, 24, 1024])
 def test_codes_of_any_width(latent_dim: int) -> None:
     """Through strips, tables of styles, gradients and the encoder's and modulator's side of it."""
-    generator = golden.fill(Generator(128, dict.fromkeys((4, 8, 16, 32, 64, 128), 8), latent_dim), "stylegan")
+    generator = golden.fill(
+        Generator(size=128, channels=dict.fromkeys((4, 8, 16, 32, 64, 128), 8), latent_dim=latent_dim), "stylegan"
+    )
     w = torch.randn(1, generator.num_layers, latent_dim, requires_grad=True)
     by_gradient = generator(w)
     by_gradient.sum().backward()
@@ -534,5 +540,5 @@ def test_codes_of_any_width(latent_dim: int) -> None:
     assert (in_strips - by_gradient).norm() <= 1e-5 * by_gradient.norm()
     w = generator.map(torch.randn(2, latent_dim))
     e = torch.randn(2, latent_dim)
-    found = Modulator(generator.num_layers, latent_dim, num_blocks=1)(w, e)
+    found = Modulator(num_layers=generator.num_layers, latent_dim=latent_dim, num_blocks=1)(w, e)
     assert found.shape == w.shape and found.isfinite().all()

@@ -27,7 +27,7 @@ def varied(network: nn.Module, seed: int = 0) -> Any:
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    return varied(Generator(16, {4: 8, 8: 8, 16: 4}, 12, 2))
+    return varied(Generator(size=16, channels={4: 8, 8: 8, 16: 4}, latent_dim=12, num_mapping_layers=2))
 
 
 def same(found: Generator, expected: Generator) -> None:
@@ -118,7 +118,9 @@ def test_arithmetic_that_is_not_stylegan2s_is_refused(
 @pytest.mark.parametrize("z_dim", [12, 30])
 def test_with_classes(z_dim: int, tmp_path: Path) -> None:
     """W+ codes are drawn as ever; a random picture needs a class."""
-    network = varied(Generator(8, {4: 4, 8: 4}, 12, 2, z_dim=z_dim, num_classes=3))
+    network = varied(
+        Generator(size=8, channels={4: 4, 8: 4}, latent_dim=12, num_mapping_layers=2, z_dim=z_dim, num_classes=3)
+    )
     layouts.nvidia(tmp_path / "g.pkl", network)
     found = load_generator(tmp_path / "g.pkl")
     same(found, network)
@@ -236,7 +238,7 @@ def test_layers_without_noise_have_no_strength(attributes: bool, generator: Gene
 
 
 def test_classes_embedded_in_another_width_are_named(tmp_path: Path) -> None:
-    network = varied(Generator(8, {4: 4, 8: 4}, 12, 2, num_classes=3))
+    network = varied(Generator(size=8, channels={4: 4, 8: 4}, latent_dim=12, num_mapping_layers=2, num_classes=3))
     names = layouts.nvidia_names(network)
     names |= {"mapping.embed.weight": torch.zeros(7, 3), "mapping.embed.bias": torch.zeros(7)}
     names["mapping.fc0.weight"] = torch.zeros(12, 19)

@@ -118,7 +118,7 @@ def test_a_model_of_another_kind_is_named(name: str, wrapping: str, tmp_path: Pa
 
 def test_a_generator_beside_a_mapper_can_be_used_and_the_mapper_is_named(tmp_path: Path) -> None:
     """As StyleCLIP's files hold them."""
-    generator = Generator(8, {4: 4, 8: 4}, 12, 2)
+    generator = Generator(size=8, channels={4: 4, 8: 4}, latent_dim=12, num_mapping_layers=2)
     state = {f"decoder.{key}": value for key, value in layouts.g_ema(generator).items()}
     state |= tensors(OTHERS["StyleCLIP's mapper"][0])
     torch.save({"state_dict": state, "latent_avg": generator.latent_avg}, tmp_path / "afro.pt")

@@ -22,7 +22,7 @@ EXACT = torch.finfo(torch.float32).eps
 def test_delta_every_block_and_every_alignment_map(name: str, family: str, tmp_path: Path) -> None:
     """Of weights that come from a published file."""
     io = golden.tensors(name)
-    layouts.ffclip(tmp_path / "ffclip.pt", golden.fill(Modulator(io["w"].shape[1]), family), None)
+    layouts.ffclip(tmp_path / "ffclip.pt", golden.fill(Modulator(num_layers=io["w"].shape[1]), family), None)
     modulator = load_modulator(tmp_path / "ffclip.pt")
     (tmp_path / "ffclip.pt").unlink()
     with torch.inference_mode():
@@ -49,7 +49,7 @@ def test_delta_every_block_and_every_alignment_map(name: str, family: str, tmp_p
 
 
 def test_the_keys_are_those_of_published_files() -> None:
-    modulator = Modulator(18)
+    modulator = Modulator(num_layers=18)
     expected = golden.table("keys")["modulator"]
     unused = {key for key in expected if ".fc." in key}  # In the files, but in no formula.
     found = {key: list(value.shape) for key, value in modulator.state_dict().items()}
@@ -58,14 +58,14 @@ def test_the_keys_are_those_of_published_files() -> None:
 
 def test_weights_stored_in_float16_are_used_in_float64() -> None:
     io = golden.tensors("ffclip_18")
-    modulator = golden.fill(Modulator(18), "ffclip", half=True)
+    modulator = golden.fill(Modulator(num_layers=18), "ffclip", half=True)
     with torch.inference_mode():
         wanted = modulator(io["w"], io["e"])
         assert torch.equal(modulator.half()(io["w"], io["e"]), wanted)
 
 
 def test_other_shapes_are_refused() -> None:
-    modulator = Modulator(10, 32)
+    modulator = Modulator(num_layers=10, latent_dim=32)
     with pytest.raises(InputError, match=r"\[batch, 10, 32\].*\[1, 18, 32\]"):
         modulator(torch.zeros(1, 18, 32), torch.zeros(1, 32))
     with pytest.raises(InputError, match=r"32 values per code \(2 codes\).*\[1, 64\]"):
@@ -74,7 +74,7 @@ def test_other_shapes_are_refused() -> None:
 
 def test_many_codes_are_as_each_alone() -> None:
     torch.manual_seed(0)
-    modulator = Modulator(10, 24, num_blocks=2).eval()
+    modulator = Modulator(num_layers=10, latent_dim=24, num_blocks=2).eval()
     w, e = torch.randn(37, 10, 24), torch.randn(37, 24)
     found = modulator.modulate(w, e)
     for i in (0, 15, 16, 36):
@@ -86,7 +86,7 @@ def test_many_codes_are_as_each_alone() -> None:
 
 
 def test_nan_and_infinity_are_refused_with_their_place() -> None:
-    modulator = Modulator(10, 24, num_blocks=1)
+    modulator = Modulator(num_layers=10, latent_dim=24, num_blocks=1)
     w, e = torch.zeros(2, 10, 24), torch.zeros(2, 24)
     bad = w.clone()
     bad[1, 2, 3] = torch.inf

@@ -42,14 +42,16 @@ def varied(network: nn.Module) -> None:
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    network = Generator(16, CHANNELS, 24, 3)
+    network = Generator(size=16, channels=CHANNELS, latent_dim=24, num_mapping_layers=3)
     varied(network)
     return network.eval()
 
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    network = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64)
+    network = Encoder(
+        num_layers=6, latent_dim=24, input_size=(64, 64), widths=(16, 32, 48, 64), blocks=(1, 2, 1, 1), pyramid_width=64
+    )
     varied(network)
     return network.eval()
 
@@ -92,7 +94,7 @@ def test_a_generator(layout: str, generator: Generator, tmp_path: Path) -> None:
 @pytest.mark.parametrize("protocol", range(2, 6))
 def test_large_arrays_in_an_archive(protocol: int, tmp_path: Path) -> None:
     """NumPy's arrays lie within the pickle, which itself lies within the archive."""
-    network = Generator(16, {4: 64, 8: 64, 16: 64}, 256, 1)
+    network = Generator(size=16, channels={4: 64, 8: 64, 16: 64}, latent_dim=256, num_mapping_layers=1)
     varied(network)
     arrays = {key: value.numpy() for key, value in layouts.g_ema(network).items()}
     content = {"g_ema": arrays, "latent_avg": network.latent_avg.numpy()}
@@ -165,14 +167,21 @@ def test_an_encoder_without_latent_avg_is_refused(encoder: Encoder, tmp_path: Pa
 
 
 def test_cars_are_wider_than_high(tmp_path: Path) -> None:
-    network = Encoder(16, 24, (192, 256), (16, 32, 48, 64), (1, 1, 1, 1), 64)
+    network = Encoder(
+        num_layers=16,
+        latent_dim=24,
+        input_size=(192, 256),
+        widths=(16, 32, 48, 64),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=64,
+    )
     layouts.e4e(tmp_path / "e4e.pt", network, None, torch.zeros(16, 24), heads=2)
     assert load_encoder(tmp_path / "e4e.pt").input_size == (192, 256)
 
 
 @pytest.mark.parametrize("layers", [6, 14, 16])
 def test_modulation_blocks_with_their_generator(layers: int, generator: Generator, tmp_path: Path) -> None:
-    modulator = Modulator(layers, 24)
+    modulator = Modulator(num_layers=layers, latent_dim=24)
     varied(modulator)
     layouts.ffclip(tmp_path / "ffclip.pt", modulator, generator)
     same(load_modulator(tmp_path / "ffclip.pt"), modulator)
@@ -181,7 +190,10 @@ def test_modulation_blocks_with_their_generator(layers: int, generator: Generato
 
 @pytest.mark.parametrize("layout", ["openai", "open_clip .bin", "open_clip .safetensors", "custom", "transformers"])
 def test_a_text_encoder(layout: str, tmp_path: Path) -> None:
-    text, path = TextEncoder(32, 128, 2, 2, 300, 16), tmp_path / "clip"
+    text, path = (
+        TextEncoder(embed_dim=32, width=128, heads=2, layers=2, vocab_size=300, context_length=16),
+        tmp_path / "clip",
+    )
     varied(text)
     for value in text.state_dict().values():
         value.copy_(value.half())
@@ -206,7 +218,9 @@ def test_an_archive_that_torchscript_wrote() -> None:
 
 
 def test_the_text_encoder_of_another_image_tower_is_refused(tmp_path: Path) -> None:
-    names = layouts.openai_names(TextEncoder(16, 64, 1, 1, 50, 8))
+    names = layouts.openai_names(
+        TextEncoder(embed_dim=16, width=64, heads=1, layers=1, vocab_size=50, context_length=8)
+    )
     save_file({**names, "visual.conv1.weight": torch.zeros(64, 3, 16, 16)}, tmp_path / "clip")
     with pytest.raises(CheckpointError, match=r"another CLIP \(ViT with patches of 16 px instead of 32\)"):
         load_text_encoder(tmp_path / "clip")
@@ -241,9 +255,11 @@ def test_clamped_convolutions(generator: Generator, tmp_path: Path) -> None:
 def drawn(request: pytest.FixtureRequest) -> tuple[str, Generator]:
     """Golden numbers, and the generator that they are of."""
     if request.param == "gen_tiny64":
-        network = Generator(64, {4: 64, 8: 64, 16: 48, 32: 32, 64: 24}, num_mapping_layers=2)
+        network = Generator(size=64, channels={4: 64, 8: 64, 16: 48, 32: 32, 64: 24}, num_mapping_layers=2)
         return request.param, golden.fill(network, "stylegan")
-    return request.param, golden.fill(Generator(32, dict.fromkeys((4, 8, 16, 32), 512)), "stylegan", half=True)
+    return request.param, golden.fill(
+        Generator(size=32, channels=dict.fromkeys((4, 8, 16, 32), 512)), "stylegan", half=True
+    )
 
 
 @pytest.mark.parametrize("layout", ["rosinality", "nvidia", "tensorflow"])
@@ -259,7 +275,11 @@ def test_golden_pictures_from_files(layout: str, drawn: tuple[str, Generator], t
 @pytest.mark.parametrize("seed", [2, 77])
 @pytest.mark.parametrize("layout", WRITERS)
 def test_generators_of_other_seeds(layout: str, seed: int, tmp_path: Path) -> None:
-    network = golden.fill(Generator(32, {4: 24, 8: 24, 16: 16, 32: 8}, 32, 2), "stylegan", seed=seed)
+    network = golden.fill(
+        Generator(size=32, channels={4: 24, 8: 24, 16: 16, 32: 8}, latent_dim=32, num_mapping_layers=2),
+        "stylegan",
+        seed=seed,
+    )
     WRITERS[layout](tmp_path / "g", network)
     found = load_generator(tmp_path / "g")
     w, z = 0.5 * torch.randn(2, 8, 32), torch.randn(2, 32)
@@ -271,10 +291,26 @@ def test_generators_of_other_seeds(layout: str, seed: int, tmp_path: Path) -> No
 @pytest.mark.parametrize("seed", [2, 77])
 def test_other_parts_of_other_seeds(seed: int, tmp_path: Path) -> None:
     path, stream = tmp_path / "file", torch.Generator().manual_seed(seed)
-    encoder = golden.fill(Encoder(8, 32, (64, 64), (16, 32, 48, 64), (1, 2, 1, 1), 64), "e4e", seed=seed)
+    encoder = golden.fill(
+        Encoder(
+            num_layers=8,
+            latent_dim=32,
+            input_size=(64, 64),
+            widths=(16, 32, 48, 64),
+            blocks=(1, 2, 1, 1),
+            pyramid_width=64,
+        ),
+        "e4e",
+        seed=seed,
+    )
     mean = golden.weight("stylegan", "latent_avg", (8, 32), seed)
-    modulator = golden.fill(Modulator(8, 32), "ffclip", seed=seed)
-    text = golden.fill(TextEncoder(64, 128, 2, 2, 300, 16), "clip", half=True, seed=seed)
+    modulator = golden.fill(Modulator(num_layers=8, latent_dim=32), "ffclip", seed=seed)
+    text = golden.fill(
+        TextEncoder(embed_dim=64, width=128, heads=2, layers=2, vocab_size=300, context_length=16),
+        "clip",
+        half=True,
+        seed=seed,
+    )
     picture, w = torch.rand(1, 3, 64, 64, generator=stream) * 2 - 1, torch.randn(2, 8, 32, generator=stream)
     e, ids = torch.randn(2, 32, generator=stream), torch.randint(1, 299, (3, 16), generator=stream)
     with torch.inference_mode():

@@ -99,7 +99,7 @@ def test_a_long_prompt_is_known_to_be_cut(published: TextEncoder) -> None:
 @pytest.fixture(scope="module")
 def small() -> TextEncoder:
     torch.manual_seed(0)
-    return TextEncoder(8, width=16, heads=2, layers=1).eval().requires_grad_(False)
+    return TextEncoder(embed_dim=8, width=16, heads=2, layers=1).eval().requires_grad_(False)
 
 
 @pytest.mark.parametrize("marker", ["<start_of_text>", "<end_of_text>"])

@@ -34,11 +34,20 @@ def networks() -> dict[str, nn.Module]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made: dict[str, nn.Module] = {
-            "generator": Generator(128, CHANNELS, WIDTH, num_mapping_layers=2),
-            "classes": Generator(8, {4: 4, 8: 4}, WIDTH, num_mapping_layers=2, z_dim=16, num_classes=3),
-            "encoder": Encoder(LAYERS, WIDTH, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), 16),
-            "modulator": Modulator(LAYERS, WIDTH, num_blocks=2),
-            "text_encoder": TextEncoder(WIDTH, width=16, heads=2, layers=1),
+            "generator": Generator(size=128, channels=CHANNELS, latent_dim=WIDTH, num_mapping_layers=2),
+            "classes": Generator(
+                size=8, channels={4: 4, 8: 4}, latent_dim=WIDTH, num_mapping_layers=2, z_dim=16, num_classes=3
+            ),
+            "encoder": Encoder(
+                num_layers=LAYERS,
+                latent_dim=WIDTH,
+                input_size=(64, 64),
+                widths=(16, 16, 16, 16),
+                blocks=(1, 1, 1, 1),
+                pyramid_width=16,
+            ),
+            "modulator": Modulator(num_layers=LAYERS, latent_dim=WIDTH, num_blocks=2),
+            "text_encoder": TextEncoder(embed_dim=WIDTH, width=16, heads=2, layers=1),
         }
     return {name: network.eval().requires_grad_(False) for name, network in made.items()}
 

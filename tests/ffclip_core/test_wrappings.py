@@ -47,10 +47,19 @@ def varied(network: nn.Module, seed: int = 0) -> Any:
 @pytest.fixture(scope="module")
 def networks() -> dict[str, Any]:
     return {
-        "generator": varied(Generator(16, {4: 8, 8: 8, 16: 4}, 12, 2)),
-        "encoder": varied(Encoder(6, 12, (64, 64), (16, 18, 20, 24), (1, 1, 1, 1), 8)),
-        "modulator": varied(Modulator(6, 12, num_blocks=2)),
-        "text_encoder": varied(TextEncoder(12, 64, 1, 1, 60, 8)),
+        "generator": varied(Generator(size=16, channels={4: 8, 8: 8, 16: 4}, latent_dim=12, num_mapping_layers=2)),
+        "encoder": varied(
+            Encoder(
+                num_layers=6,
+                latent_dim=12,
+                input_size=(64, 64),
+                widths=(16, 18, 20, 24),
+                blocks=(1, 1, 1, 1),
+                pyramid_width=8,
+            )
+        ),
+        "modulator": varied(Modulator(num_layers=6, latent_dim=12, num_blocks=2)),
+        "text_encoder": varied(TextEncoder(embed_dim=12, width=64, heads=1, layers=1, vocab_size=60, context_length=8)),
     }
 
 
@@ -98,7 +107,7 @@ def test_a_prefix_on_the_names_of_one_part_beside_others(prefix: str, networks: 
 
 
 def test_of_several_generators_the_averaged_one_is_taken_and_told(networks: dict, tmp_path: Path) -> None:
-    other = varied(Generator(16, {4: 8, 8: 8, 16: 4}, 12, 2), seed=9)
+    other = varied(Generator(size=16, channels={4: 8, 8: 8, 16: 4}, latent_dim=12, num_mapping_layers=2), seed=9)
     for names in (("g", "g_ema"), ("params", "params_ema"), ("netG", "netG_ema"), ("model", "ema"), ("G", "G_ema")):
         torch.save({names[0]: layouts.g_ema(other), names[1]: layouts.g_ema(networks["generator"])}, tmp_path / "file")
         same(load_generator(tmp_path / "file"), networks["generator"], without=("latent_avg",))
@@ -208,9 +217,9 @@ def test_number_formats_and_absent_filters(dtype: torch.dtype, kernels: bool, ne
 
 def test_architectures_follow_from_shapes(tmp_path: Path) -> None:
     for network in (
-        varied(Generator(8, {4: 5, 8: 7}, 1024, 1)),
-        varied(Generator(16, {4: 3, 8: 11, 16: 6}, 12, 20)),
-        varied(Generator(8, {4: 4, 8: 4}, 12, 2, z_dim=30)),
+        varied(Generator(size=8, channels={4: 5, 8: 7}, latent_dim=1024, num_mapping_layers=1)),
+        varied(Generator(size=16, channels={4: 3, 8: 11, 16: 6}, latent_dim=12, num_mapping_layers=20)),
+        varied(Generator(size=8, channels={4: 4, 8: 4}, latent_dim=12, num_mapping_layers=2, z_dim=30)),
     ):
         torch.save({"g_ema": layouts.g_ema(network), "latent_avg": network.latent_avg}, tmp_path / "file")
         found = load_generator(tmp_path / "file")
@@ -319,7 +328,7 @@ def test_what_an_encoder_is_follows_from_settings_of_any_form(networks: dict, tm
 
 def test_an_encoder_goes_with_the_decoder_beside_it(networks: dict, tmp_path: Path) -> None:
     """Whatever other generators stand in the file."""
-    small = varied(Generator(8, {4: 8, 8: 8}, 12, 2))
+    small = varied(Generator(size=8, channels={4: 8, 8: 8}, latent_dim=12, num_mapping_layers=2))
     state = {f"encoder.{key}": value for key, value in networks["encoder"].state_dict().items() if key != "latent_avg"}
     state |= {f"decoder.{key}": value for key, value in layouts.g_ema(networks["generator"]).items()}
     average = networks["encoder"].latent_avg

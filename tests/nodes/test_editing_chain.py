@@ -353,8 +353,15 @@ def test_cars_come_out_in_the_proportions_that_their_encoder_takes(run: Callable
     from ffclip.nodes.wires import ModelPart
 
     cpu = torch.device("cpu")
-    encoder = Encoder(10, 16, (48, 64), (16, 16, 16, 16), (1, 1, 1, 1), 16)
-    generator = Generator(64, dict.fromkeys((4, 8, 16, 32, 64), 4), 16, 2)
+    encoder = Encoder(
+        num_layers=10,
+        latent_dim=16,
+        input_size=(48, 64),
+        widths=(16, 16, 16, 16),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=16,
+    )
+    generator = Generator(size=64, channels=dict.fromkeys((4, 8, 16, 32, 64), 4), latent_dim=16, num_mapping_layers=2)
     (latent,) = run(
         "FFCLIPInvertImage",
         encoder=ModelPart.managed(encoder, cpu),
@@ -380,9 +387,21 @@ def test_churches_of_14_layers_go_through_the_same_nodes(run: Callable) -> None:
     from ffclip.nodes.wires import Embedding, ModelPart
 
     cpu = torch.device("cpu")
-    encoder = Encoder(14, 16, (64, 64), (16, 16, 16, 16), (1, 1, 1, 1), 16)
-    generator = Generator(256, dict.fromkeys((4, 8, 16, 32, 64, 128, 256), 4), 16, 2)
-    parts = [ModelPart.managed(network, cpu) for network in (encoder, Modulator(14, 16, 16), generator)]
+    encoder = Encoder(
+        num_layers=14,
+        latent_dim=16,
+        input_size=(64, 64),
+        widths=(16, 16, 16, 16),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=16,
+    )
+    generator = Generator(
+        size=256, channels=dict.fromkeys((4, 8, 16, 32, 64, 128, 256), 4), latent_dim=16, num_mapping_layers=2
+    )
+    parts = [
+        ModelPart.managed(network, cpu)
+        for network in (encoder, Modulator(num_layers=14, latent_dim=16, num_blocks=16), generator)
+    ]
     (latent,) = run("FFCLIPInvertImage", encoder=parts[0], image=torch.rand(1, 80, 80, 3), fit="crop")
     embedding = Embedding(torch.randn(1, 16), ("made of snow",), None)
     edited, alignment = run(

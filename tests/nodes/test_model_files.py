@@ -19,12 +19,16 @@ def layouts_of_ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes
     from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 
     folder = tmp_path_factory.mktemp("layouts")
-    generator = Generator(16, {4: 8, 8: 8, 16: 8}, 24, 2)
-    encoder = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 1, 1, 1), 64)
+    generator = Generator(size=16, channels={4: 8, 8: 8, 16: 8}, latent_dim=24, num_mapping_layers=2)
+    encoder = Encoder(
+        num_layers=6, latent_dim=24, input_size=(64, 64), widths=(16, 32, 48, 64), blocks=(1, 1, 1, 1), pyramid_width=64
+    )
     layouts.e4e(folder / "e4e", encoder, generator, torch.zeros(24))
-    layouts.ffclip(folder / "ffclip", Modulator(6, 24), generator)
+    layouts.ffclip(folder / "ffclip", Modulator(num_layers=6, latent_dim=24), generator)
     layouts.rosinality(folder / "stylegan2", generator)
-    layouts.clip_openai(folder / "clip", TextEncoder(24, 64, 1, 1, 49408, 77))
+    layouts.clip_openai(
+        folder / "clip", TextEncoder(embed_dim=24, width=64, heads=1, layers=1, vocab_size=49408, context_length=77)
+    )
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -299,8 +303,15 @@ def test_a_published_file_is_converted_and_never_overwritten(models, run, tmp_pa
 
     folder, _ = models
     source = put(folder / "ffclip" / "faces.pt")
-    encoder = Encoder(6, 24, (64, 64), (16, 32, 48, 64), (1, 1, 1, 1), 64)
-    layouts.e4e(source, encoder, Generator(16, {4: 8, 8: 8, 16: 8}, 24, 2), torch.zeros(24))
+    encoder = Encoder(
+        num_layers=6, latent_dim=24, input_size=(64, 64), widths=(16, 32, 48, 64), blocks=(1, 1, 1, 1), pyramid_width=64
+    )
+    layouts.e4e(
+        source,
+        encoder,
+        Generator(size=16, channels={4: 8, 8: 8, 16: 8}, latent_dim=24, num_mapping_layers=2),
+        torch.zeros(24),
+    )
     model_files.register_model_folders()
     assert [*model_files.files()] == ["faces.pt"]
     (written,) = run("FFCLIPConvertCheckpoint", file="faces.pt", dtype="float32", overwrite=False)

@@ -67,7 +67,15 @@ def furnished(base: Path) -> Path:
     (base / "models" / "e4e").mkdir()
     (models / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in to download</body></html>")
     (models / "cut-off.safetensors").write_bytes(b"\x00\x10\x00\x00\x00\x00\x00\x00{")
-    other = Encoder(12, 256, (64, 64), (16, 32, 32, 32), (1, 1, 1, 1), 32, family="others")
+    other = Encoder(
+        num_layers=12,
+        latent_dim=256,
+        input_size=(64, 64),
+        widths=(16, 32, 32, 32),
+        blocks=(1, 1, 1, 1),
+        pyramid_width=32,
+        family="others",
+    )
     save_part(models / "other-family.safetensors", other)
     for kind in KINDS:
         network = read_parts(EMBEDDED / f"{kind}.safetensors")[kind].build()

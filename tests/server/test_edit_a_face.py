@@ -28,7 +28,7 @@ E4E, FFCLIP, CLIP = "e4e_ffhq_encode.pt", "ffclip_faces.pt", "ViT-B-32.pt"
 def files(base: Path) -> Iterator[None]:
     """Files of the published sizes and layouts where the README says; removed afterwards, they are large."""
     with torch.device("meta"):
-        encoder, generator, modulator = Encoder(), Generator(1024, CHANNELS), Modulator()
+        encoder, generator, modulator = Encoder(), Generator(size=1024, channels=CHANNELS), Modulator()
     for part in (encoder, generator, modulator):
         part.to_empty(device="cpu")
     encoder.latent_avg.zero_()

@@ -30,7 +30,14 @@ def test_the_file_of_an_encoder_gives_codes_with_the_layers_constants(parameters
     """The blocks normalise over the layers, so each layer's mean code differs by the constant of its own."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder = Encoder(4, LATENT_DIM, (32, 32), (16, 16, 16, 16), (1, 1, 1, 1), pyramid_width=8).eval()
+        encoder = Encoder(
+            num_layers=4,
+            latent_dim=LATENT_DIM,
+            input_size=(32, 32),
+            widths=(16, 16, 16, 16),
+            blocks=(1, 1, 1, 1),
+            pyramid_width=8,
+        ).eval()
     first = cast(StyleHead, encoder.styles[0]).linear
     first.bias.normal_(generator=torch.Generator().manual_seed(1))
     codes = Codes.of(parameters, 4)
@@ -46,7 +53,10 @@ def test_the_file_of_an_encoder_gives_codes_with_the_layers_constants(parameters
 def test_the_file_of_a_generator_draws_as_before_and_is_blind_outside_the_directions(
     parameters: torch.Tensor, tmp_path: Path
 ) -> None:
-    generator = golden.fill(Generator(8, {4: 6, 8: 6}, LATENT_DIM, 1, family="avatars"), "stylegan")
+    generator = golden.fill(
+        Generator(size=8, channels={4: 6, 8: 6}, latent_dim=LATENT_DIM, num_mapping_layers=1, family="avatars"),
+        "stylegan",
+    )
     codes = Codes.of(parameters, generator.num_layers)
     w = codes.w(parameters[:2])[:, None].expand(-1, generator.num_layers, -1)
     before = generator(w, noise="none")
@@ -66,7 +76,7 @@ def test_the_file_of_a_generator_draws_as_before_and_is_blind_outside_the_direct
 def test_modulation_blocks_start_small_and_let_the_code_through() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Modulator(6, 32)
+        model = Modulator(num_layers=6, latent_dim=32)
     stream = torch.Generator().manual_seed(1)
     constants = 3.0 * torch.where(torch.arange(6) % 2 > 0, 1.0, -1.0)[:, None].expand(6, 32)
     w, e = torch.randn(8, 1, 32, generator=stream) + constants, torch.randn(8, 32, generator=stream)

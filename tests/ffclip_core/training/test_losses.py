@@ -62,7 +62,9 @@ def test_what_hardly_varies_is_not_blown_up(parameters: torch.Tensor) -> None:
 
 
 def small_generator() -> Generator:
-    return golden.fill(Generator(8, {4: 6, 8: 6}, LATENT_DIM, 1), "stylegan")
+    return golden.fill(
+        Generator(size=8, channels={4: 6, 8: 6}, latent_dim=LATENT_DIM, num_mapping_layers=1), "stylegan"
+    )
 
 
 @torch.no_grad()
