@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import golden
 import layouts
 import pytest
 import torch
@@ -225,7 +226,7 @@ def test_architectures_follow_from_shapes(tmp_path: Path) -> None:
         found = load_generator(tmp_path / "file")
         same(found, network)
         z = torch.zeros(1, found.z_dim)
-        assert torch.equal(found(found.map(z)), network(network.map(z)))
+        assert golden.error(found(found.map(z)), network(network.map(z))) < golden.rounding(9 * 11, layers=8)
 
 
 def test_gray_pictures_are_drawn_in_rgb_and_those_with_alpha_named(networks: dict, tmp_path: Path) -> None:
