@@ -33,8 +33,8 @@ class Crew:
         self._pool = _started(members, threads) if threads else None
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """work() on a member, in the caller's inference and gradient modes; it may deal()."""
-        return work() if self._pool is None else self._pool.submit(_in_modes(work)).result()
+        """work() on a member, in the caller's inference and gradient modes, without autocast; it may deal()."""
+        return _in_modes(work)() if self._pool is None else self._pool.submit(_in_modes(work)).result()
 
     def deal(self, tasks: Sequence[Task]) -> None:
         """All tasks, each on whichever member is free; called within run(). The first error ends it and is raised."""
@@ -75,8 +75,16 @@ def crew() -> Crew:
 
 _crews: dict[int, Crew] = {}
 _lock = threading.Lock()
+
+
+def _forget() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _crews.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_crews.clear)  # No thread lives on in a forked process.
+    os.register_at_fork(after_in_child=_forget)  # No thread lives on in a forked process.
 
 
 def _new(threads: int) -> Crew:
@@ -116,10 +124,12 @@ def _started(members: int, threads: int) -> ThreadPoolExecutor:
 
 
 def _in_modes(work: Callable[[], Result]) -> Callable[[], Result]:
-    """work in the inference and gradient modes of the thread that asks: they are each thread's own."""
+    """work in the inference and gradient modes of the thread that asks: they are each thread's own. Autocast is too and
+    would make parts of pictures coarser, according to which thread takes them."""
     return partial(_with, torch.is_inference_mode_enabled(), torch.is_grad_enabled(), work)
 
 
 def _with(inference: bool, gradients: bool, work: Callable[[], Result]) -> Result:
-    with torch.inference_mode(inference), torch.set_grad_enabled(gradients and not inference):
+    gradients = gradients and not inference
+    with torch.inference_mode(inference), torch.set_grad_enabled(gradients), torch.autocast("cpu", enabled=False):
         return work()

@@ -382,6 +382,8 @@ def test_pictures_are_the_same_whatever_mode_the_caller_is_in(
     assert torch.equal(found, expected) and not found.is_inference()
     with torch.no_grad():
         assert torch.equal(wide.requires_grad_()(w), expected)
+        with torch.autocast("cpu"):
+            assert torch.equal(wide(w), expected)
 
 
 def test_the_plan_is_a_value_that_says_how_pictures_are_drawn(wide: Generator) -> None:
