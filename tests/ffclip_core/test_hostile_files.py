@@ -51,7 +51,7 @@ for name, content in files:
     before = memory.now()
     start = time.process_time()  # Other programs' share of the processor is not the file's fault.
     # All of them read a file alike: one is enough for those whose size is what takes long.
-    for load in (load_generator, load_encoder, load_modulator, load_text_encoder)[: 1 if len(content) > 200_000 else 4]:
+    for load in (load_generator, load_encoder, load_modulator, load_text_encoder)[: 1 if len(content) > 20_000 else 4]:
         watching = True
         try:
             load(path)
@@ -103,7 +103,7 @@ VALUES = st.tuples(st.sampled_from(trees.KINDS), PLACES, PLACES, st.integers(0, 
 def fuzzing(share: float) -> settings:
     """The same examples in every run, but new ones in a long round."""
     return settings(
-        max_examples=int(share * int(EXAMPLES or 300)),
+        max_examples=int(share * int(EXAMPLES or 200)),
         deadline=None,
         derandomize=EXAMPLES is None,
         database=None,
