@@ -1,4 +1,4 @@
-"""Numbers that no network can compute with: NaN and infinity turn whole pictures black."""
+"""What no network can compute with: no numbers at all, and NaN and infinity, which turn whole pictures black."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
+
+
+def require_numbers(values: object, name: str) -> None:
+    """Raise InputError if they are no tensor of floating-point numbers. name, a plural ("The codes"), begins the
+    sentence."""
+    if not isinstance(values, Tensor):
+        raise InputError(f"{name} are a tensor, not {type(values).__name__}: torch.as_tensor makes one.")
+    if not values.is_floating_point():
+        raise InputError(f"{name} are floating-point numbers, not {values.dtype}: give values.float().")
 
 
 def require_finite(values: Tensor, name: str, *axes: str) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...cuda_ops.style_table import accurate
 from ..errors import InputError
-from ..finite import require_finite
+from ..finite import require_finite, require_numbers
 from .architecture import Architecture
 from .construction import in_float32
 from .layers import EqualLinear
@@ -152,6 +152,7 @@ class Encoder(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """Raises what forward() does."""
+        require_numbers(x, "The pictures")
         if x.ndim != 4 or x.shape[1:] != (3, *self.input_size):
             height, width = self.input_size
             raise InputError(

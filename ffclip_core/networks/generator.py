@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..finite import require_finite
+from ..finite import require_finite, require_numbers
 from .architecture import Architecture
 from .construction import in_float32
 from .layers import ConstantInput, EqualLinear, PixelNorm, StyledConv, ToRGB
@@ -123,6 +124,7 @@ class Generator(nn.Module):
         (StyleGAN2-ADA: z and the class's embedding, each divided by its root mean square, enter side by side). Raises
         InputError for z of another shape, for numbers that are not finite, and for a label that does not fit.
         """
+        require_numbers(z, "The values of z")
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise InputError(f"The mapping network takes z of shape [batch, {self.z_dim}], not {list(z.shape)}.")
         require_finite(z, "The values of z", "sample", "channel")
@@ -183,6 +185,7 @@ class Generator(nn.Module):
 
     def check(self, w: Tensor, noise: Noise, resolution: int | None) -> int:
         """How many blocks draw pictures of the resolution; raises what forward() does."""
+        require_numbers(w, "The codes")
         if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim) or not len(w):
             raise InputError(
                 f"The generator takes codes of shape [batch, {self.num_layers}, {self.latent_dim}], but was given "
@@ -208,6 +211,7 @@ class Generator(nn.Module):
         if len(noise) != count:
             raise InputError(f"The generator takes {count} noise maps, but was given {len(noise)}.")
         for i, (given, shape) in enumerate(zip(noise, map(self.noise_shape, range(count)), strict=True)):
+            require_numbers(given, f"The values of noise map {i}")
             if given.ndim != 4 or given.shape[1:] != (1, *shape) or len(given) not in (1, batch):
                 raise InputError(
                     f"Noise map {i} has the shape [{batch} or 1, 1, {shape[0]}, {shape[1]}], but was given as "
@@ -224,6 +228,10 @@ class Generator(nn.Module):
             return [getattr(self.noises, f"noise_{i}") for i in range(len(shapes))]
         if noise == "none":
             return [None] * len(shapes)
+        try:
+            seed = index(seed)
+        except TypeError as error:
+            raise InputError(f"The seed is a whole number, not {str(seed)[:80]!r}.") from error
         # Drawn on the CPU: the same seed gives the same picture on every device.
         streams = [torch.Generator("cpu").manual_seed((seed + i) % 2**64) for i in range(piece.start, piece.stop)]
         return [

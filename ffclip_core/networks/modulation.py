@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..finite import require_finite
+from ..finite import require_finite, require_numbers
 from .architecture import Architecture
 from .construction import in_float32
 
@@ -124,6 +124,8 @@ class Modulator(nn.Module):
         Computes in float64: in float32 the chain of normalisations loses up to 1e-2 (training may give another dtype).
         Memory stays flat for any B. Raises InputError for other shapes, and for NaN and infinity.
         """
+        require_numbers(w, "The codes")
+        require_numbers(e, "The embeddings")
         if e.ndim == 3 and e.shape[1] == 1:
             e = e[:, 0]
         if w.ndim != 3 or w.shape[1:] != (self.num_layers, self.latent_dim):

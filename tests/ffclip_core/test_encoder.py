@@ -53,6 +53,10 @@ def test_pictures_of_another_size_are_refused() -> None:
         pyramid_width=16,
     ).eval()
     assert encoder(torch.zeros(2, 3, 64, 64)).shape == (2, 10, 32)
+    with pytest.raises(InputError, match="The pictures are a tensor, not list"):
+        encoder([])
+    with pytest.raises(InputError, match="floating-point numbers, not torch.uint8"):
+        encoder(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
     with pytest.raises(InputError, match=r"\[batch, 3, 64, 64\].*\[1, 3, 256, 256\]"):
         encoder(torch.zeros(1, 3, 256, 256))
 

@@ -261,6 +261,15 @@ def test_strange_codes_noise_and_sizes_are_refused(tiny: Generator) -> None:
         tiny(w, noise=[torch.zeros(1)] * 9)
     with pytest.raises(InputError, match=r"was given \[0, 10, 512\]"):
         tiny(w[:0], noise="random")
+    with pytest.raises(InputError, match="The codes are a tensor, not ndarray"):
+        tiny(w.numpy())  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="The codes are floating-point numbers, not torch.int64"):
+        tiny(w.long())
+    with pytest.raises(InputError, match="The values of noise map 0 are a tensor, not float"):
+        tiny(w, noise=[0.5] * 9)  # pyright: ignore[reportArgumentType]
+    for seed in (1.5, "7", None):
+        with pytest.raises(InputError, match="The seed is a whole number, not"):
+            tiny(w, noise="random", seed=seed)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match=r"z of shape \[batch, 512\], not \[2, 17\]"):
         tiny.map(torch.zeros(2, 17))
 
