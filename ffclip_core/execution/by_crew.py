@@ -79,9 +79,11 @@ def _by_channels(
     side = x.shape[2] * (2 if layer.conv.up else 1)
     size, dtype = (len(x), channels, side, side), layer.conv.dtype
     out = torch.empty(size, dtype=dtype, device=x.device, memory_format=torch.channels_last)
+    x = x.to(dtype)
+    styled = x if style is None else x * style.to(dtype)[:, :, None, None]
 
     def draw(piece: slice) -> None:
-        convolved = layer.conv.convolve(x, style, piece)
+        convolved = layer.conv.convolve(styled, None, piece)
         out[:, piece] = layer.finish(convolved, demodulation, noise, next_style, piece)
 
     edges = [channels * i // pieces for i in range(pieces + 1)]

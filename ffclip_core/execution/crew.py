@@ -7,11 +7,12 @@ takes whole parts of a picture and runs their operators alone; a thread that is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TypeVar
 
@@ -33,16 +34,28 @@ class Crew:
         self._pool = _started(members, threads) if threads else None
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """work() on a member, in the caller's inference and gradient modes, without autocast; it may deal()."""
-        return _in_modes(work)() if self._pool is None else self._pool.submit(_in_modes(work)).result()
+        """work() on a member, in the caller's inference and gradient modes; it may deal(). Where the caller is
+        interrupted, what is dealt ends with the tasks that have begun, and nothing goes on afterwards."""
+        running = _Run()
+        try:
+            future = None if self._pool is None else self._pool.submit(_in_modes(partial(running.begin, work)))
+        except RuntimeError:  # No thread can be had any more, as at Python's end.
+            future = None
+        if future is None:
+            return work()
+        try:
+            return future.result()
+        finally:
+            running.stopped = True
+            wait([future])
 
     def deal(self, tasks: Sequence[Task]) -> None:
         """All tasks, each on whichever member is free; called within run(). The first error ends it and is raised."""
-        waiting = deque(tasks)
+        waiting, running = deque(tasks), _Run.of_this_thread()
 
         def take() -> None:
             try:
-                while waiting:
+                while waiting and not running.stopped:
                     try:
                         task = waiting.popleft()
                     except IndexError:
@@ -52,16 +65,42 @@ class Crew:
                 waiting.clear()
                 raise
 
-        helpers = []
-        if self._pool is not None:
-            helpers = [self._pool.submit(_in_modes(take)) for _ in range(min(self.members, len(tasks)) - 1)]
+        helpers: list[Future[None]] = []
         try:
+            if self._pool is not None:
+                with contextlib.suppress(RuntimeError):  # Fewer helpers do, or none.
+                    for _ in range(min(self.members, len(tasks)) - 1):
+                        helpers.append(self._pool.submit(_in_modes(take)))
             take()
         finally:
             errors = [helper.exception() for helper in helpers if not helper.cancel()]
-        for error in errors:
-            if error is not None:
-                raise error
+        first = next((error for error in errors if error is not None), None)
+        if first is None and running.stopped:
+            first = RuntimeError("Whoever asked for this work does not wait for it any more.")
+        try:
+            if first is not None:
+                raise first
+        finally:
+            del first, errors, helpers  # The traceback holds this frame, which would hold the error.
+
+
+class _Run:
+    """One call of run()."""
+
+    stopped = False
+    _of_thread = threading.local()
+
+    def begin(self, work: Callable[[], Result]) -> Result:
+        self._of_thread.run = self
+        try:
+            return work()
+        finally:
+            del self._of_thread.run
+
+    @classmethod
+    def of_this_thread(cls) -> _Run:
+        """The call that this thread works for; one that never stops where it is the caller's own."""
+        return getattr(cls._of_thread, "run", None) or cls()
 
 
 def crew() -> Crew:
@@ -88,11 +127,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def _new(threads: int) -> Crew:
-    members = min(threads, MOST_MEMBERS)
+    each = -(-threads // MOST_MEMBERS)
+    members = threads // each
     # Of PyTorch's kinds of threads only OpenMP's have a number of their own in each thread that calls.
     if members > 1 and "backend: OpenMP" in torch.__config__.parallel_info():
         try:
-            return Crew(members, threads // members)
+            return Crew(members, each)
         except RuntimeError:  # Not even threads can be had; or their number is not the thread's own after all.
             pass
     return Crew()
@@ -110,16 +150,31 @@ def _started(members: int, threads: int) -> ThreadPoolExecutor:
         all_there.wait()
         torch.get_num_threads()  # Takes the process's number the first time.
         torch.set_num_threads(threads)
+        return cores()
+
+    def cores() -> int:
+        # Where threads are bound to cores (OMP_PROC_BIND), new ones are bound to that of their maker: all to one.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else members * threads
+
+    def number() -> int:
+        all_there.wait()
         return torch.get_num_threads()
 
-    with ThreadPoolExecutor(1) as scratch:
-        before = scratch.submit(torch.get_num_threads).result()
-        pool = ThreadPoolExecutor(members, "FFCLIP")
-        found = [each.result() for each in [pool.submit(begin) for _ in range(members)]]
-        scratch.submit(torch.set_num_threads, before).result()
-    if found != [threads] * members:
-        pool.shutdown()
-        raise RuntimeError(f"{members} threads have {found} of PyTorch's threads, not {threads} each")
+    pool = ThreadPoolExecutor(members, "FFCLIP")
+    try:
+        with ThreadPoolExecutor(1) as scratch:
+            before = scratch.submit(torch.get_num_threads).result()
+            found = [each.result() for each in [pool.submit(begin) for _ in range(members)]]
+            scratch.submit(torch.set_num_threads, before).result()
+        if min(found) < min(members * threads, os.cpu_count() or 1):
+            raise RuntimeError(f"{members} threads are bound to {min(found)} cores")
+        found = [each.result() for each in [pool.submit(number) for _ in range(members)]]
+        if found != [threads] * members:
+            raise RuntimeError(f"{members} threads have {found} of PyTorch's threads, not {threads} each")
+    except BaseException:
+        all_there.abort()
+        pool.shutdown(wait=False)
+        raise
     return pool
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..networks.encoder import Encoder, ResidualBlock, SqueezeExcite
 from .crew import Crew, crew
 from .packed_convolution import PackedConv2d
+from .precision import without_autocast
 
 STRIP_ROWS = 64
 """Rows of the picture that a CPU takes through the first block at once."""
@@ -49,7 +50,8 @@ class FastEncoder(Encoder):
         if self.training or (torch.is_grad_enabled() and (x.requires_grad or self._learns())):
             return super().forward(x)
         hands = crew() if x.device.type == "cpu" else Crew()
-        return hands.run(lambda: self._encode(x.contiguous(memory_format=torch.channels_last), hands))
+        with without_autocast(x.device):
+            return hands.run(lambda: self._encode(x.contiguous(memory_format=torch.channels_last), hands))
 
     def _learns(self) -> bool:
         return any(p is not None and p.requires_grad for m in self.modules() for p in m._parameters.values())

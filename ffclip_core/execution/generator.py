@@ -15,6 +15,7 @@ from .by_crew import draw_by_crew
 from .crew import crew
 from .kept_features import KeptFeatures
 from .plan import Plan, plan
+from .precision import without_autocast
 from .style_tables import StyleTables
 from .whole import draw_whole
 
@@ -26,9 +27,11 @@ class FastGenerator(Generator):
         super().__init__(*args, **kwargs)
         self._tables, self._graphs = StyleTables(), Graphs()
 
-    def plan(self, w: Tensor, kept: KeptFeatures | None = None) -> Plan:
+    def plan(self, w: Tensor, kept: KeptFeatures | None = None, noise: Noise = "const") -> Plan:
         """Which of the ways draws pictures of these codes."""
-        gradients = torch.is_grad_enabled() and (w.requires_grad or any(p.requires_grad for p in self.parameters()))
+        given = () if isinstance(noise, str) else noise
+        learning = (each.requires_grad for each in (w, *given, *self.parameters(), *self.buffers()))
+        gradients = torch.is_grad_enabled() and any(learning)
         return plan(w.device, len(w), gradients, self._graphs.takes(w.device), kept is not None)
 
     def forward(
@@ -42,9 +45,13 @@ class FastGenerator(Generator):
         """As Generator.forward. kept, given again with the next code, spares what did not change since this one (single
         pictures with noise that is not given as tensors, on a CPU)."""
         blocks = self.check(w, noise, resolution)
-        how = self.plan(w, kept if isinstance(noise, str) else None)
+        how = self.plan(w, kept if isinstance(noise, str) else None, noise)
         if how.way == "layers":
             return super().forward(w, noise, seed, resolution)
+        with without_autocast(w.device):
+            return self._follow(how, w, noise, seed, blocks, kept)
+
+    def _follow(self, how: Plan, w: Tensor, noise: Noise, seed: int, blocks: int, kept: KeptFeatures | None) -> Tensor:
         table, new = self._tables.of(self)
         if new:
             self._graphs.clear()

@@ -25,7 +25,7 @@ class PackedConv2d(nn.Conv2d):
     torch._mkldnn in place of the plain one, not beside it. It is plain again after moving or converting the module,
     its state dict, loading one, copying and train(), and before a call that needs gradients; the values are
     the same bit for bit. Weights that require gradients are never packed, so an optimiser's stay its own. A network of
-    them should see to it that its parameters() are plain, as Encoder does.
+    them should see to it that its parameters() are plain, as FastEncoder does (a module around it does not ask it).
 
     PyTorch's operators for it are not public, so they are tried whenever weights are packed: once they fail, or give
     other numbers than the plain convolution, all convolutions are plain until the process ends, which the log says.

@@ -102,22 +102,21 @@ class _Strips:
         self.block, self.source, self.rows, self.band = block, source, min(rows, block.height), band
         # What a strip of the second layer reads of the first: one row more above and below, and one to come.
         self.between = block.room(len(block.up.bias), self.rows + 4, block.up.weight.dtype)
-        self.first = self.last = self.begin = -1
+        self.first = -1
 
     def draw(self, first: int, last: int, out: Tensor | None) -> None:
         """Rows first (where the call before ended, at the first call any even one) to last (even) of features, into out
         if they are wanted, and of RGB."""
         block, between, top = self.block, self.between, first - 2
         # Its rows are those from `top` on, of which the strip before has left four.
-        if self.begin < 0:
-            self.begin, there = first, max(top, 0)
+        if self.first < 0:
+            there = max(top, 0)
             if not first:
                 between[:, :, 1] = 0
         else:
             there = min(first + 2, block.height)
             between[:, :, :4] = between[:, :, first - self.first : first - self.first + 4].clone()
-        self.first, self.last = first, last
-        bottom = min(last + 2, block.height)
+        self.first, bottom = first, min(last + 2, block.height)
         if there < bottom:
             block.up.up(self.source, block.height // 2, there, bottom, between[:, :, there - top : bottom - top])
         if last == block.height:

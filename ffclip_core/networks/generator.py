@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from operator import index
 from typing import Any
 
@@ -128,7 +129,7 @@ class Generator(nn.Module):
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise InputError(f"The mapping network takes z of shape [batch, {self.z_dim}], not {list(z.shape)}.")
         require_finite(z, "The values of z", "sample", "channel")
-        if not isinstance(truncation, (int, float)) or not math.isfinite(truncation):
+        if not isinstance(truncation, Real) or not math.isfinite(truncation):
             raise InputError(f"The truncation is a number such as 0.7, not {truncation!r}.")
         classes = self._classes(label, len(z))
         z = z.to(self.latent_avg)
@@ -136,7 +137,7 @@ class Generator(nn.Module):
             # A one-hot vector times the matrix is one of its columns.
             embedded = self.embed.weight.T[classes] * self.embed.scale + self.embed.bias
             z = torch.cat([self.style[0](z), self.style[0](embedded)], dim=1)
-        w = self.style[1 if self.embed is not None else 0 :](z)[:, None].expand(-1, self.num_layers, -1)
+        w = self.style[1 if self.embed is not None else 0 :](z)[:, None].repeat(1, self.num_layers, 1)
         return w if truncation == 1 else self.latent_avg + truncation * (w - self.latent_avg)
 
     def _classes(self, label: int | Sequence[int] | Tensor | None, count: int) -> Tensor | None:

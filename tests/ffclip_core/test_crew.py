@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from functools import partial
 
 import pytest
@@ -36,7 +37,7 @@ def hands(request: pytest.FixtureRequest) -> Crew:
 
 
 @pytest.mark.skipif("backend: OpenMP" not in torch.__config__.parallel_info(), reason="PyTorch's threads are others")
-@pytest.mark.parametrize(("threads", "members", "each"), [(1, 1, 0), (2, 2, 1), (8, 8, 1), (20, 8, 2)])
+@pytest.mark.parametrize(("threads", "members", "each"), [(1, 1, 0), (2, 2, 1), (8, 8, 1), (12, 6, 2), (20, 6, 3)])
 def test_nobody_else_s_number_of_threads_changes(threads: int, members: int, each: int) -> None:
     code = THREADS.format(threads=threads)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
@@ -114,6 +115,47 @@ def test_members_work_in_the_caller_s_modes(hands: Crew) -> None:
     with torch.inference_mode():
         assert modes() == {(True, False)}
     assert modes() == {(False, True)}
+
+
+def test_who_is_interrupted_leaves_nothing_running(hands: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl+C in the thread that asked for the work."""
+    done: list[int] = []
+
+    def work() -> None:
+        hands.deal([lambda: (time.sleep(0.01), done.append(0))] * 200)
+
+    def interrupted(self: Future) -> None:
+        monkeypatch.undo()
+        time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    if hands.threads:
+        monkeypatch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            hands.run(work)
+        count = len(done)
+        assert 0 < count < 200
+        time.sleep(0.05)
+        assert len(done) == count
+    done.clear()
+    hands.run(work)
+    assert len(done) == 200
+
+
+def test_work_is_done_where_no_thread_can_be_had_any_more() -> None:
+    hands, done = Crew(2, 1), []
+    assert hands._pool is not None
+    hands._pool.shutdown()
+    assert hands.run(lambda: (hands.deal([lambda: done.append(1)] * 5), 7))[1] == 7
+    assert done == [1] * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell a thread's cores")
+def test_threads_that_are_bound_to_one_core_are_no_crew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    with pytest.raises(RuntimeError, match="2 threads are bound to 1 cores"):
+        Crew(2, 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")

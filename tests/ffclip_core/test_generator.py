@@ -141,7 +141,7 @@ def wide() -> Generator:
 
 @pytest.fixture(scope="module")
 def crews() -> dict[int, Crew]:
-    return {1: Crew(), 2: Crew(2, 1), 3: Crew(3, 1)}
+    return {1: Crew(), 2: Crew(2, 2), 3: Crew(3, 1)}
 
 
 @pytest.fixture
@@ -198,6 +198,18 @@ def test_gradients_flow_through_the_same_picture(wide: Generator) -> None:
     assert all(p.grad is not None for name, p in wide.named_parameters() if not name.startswith("style."))
     with torch.no_grad():
         assert golden.largest_error(wide(w), drawn) < SAME
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_noise_maps_can_be_learned(wide: Generator, given: bool, deal_to: Callable[[int], None]) -> None:
+    deal_to(3)
+    wide.requires_grad_(False)
+    maps = [wide.noises.get_buffer(f"noise_{i}").clone().requires_grad_() for i in range(13)]
+    if not given:
+        for i, each in enumerate(maps):
+            setattr(wide.noises, f"noise_{i}", each)
+    wide(torch.randn(1, 14, 24), noise=maps if given else "const").square().mean().backward()
+    assert all(each.grad is not None and each.grad.abs().sum() > 0 for each in maps)
 
 
 def test_changed_weights_are_noticed(wide: Generator) -> None:
