@@ -4,6 +4,7 @@ from ..cuda_ops import status as operators_status
 from .checkpoints import build, load_encoder, load_generator, load_modulator, load_text_encoder, read_parts, save_part
 from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
+from .execution.kept_features import KeptFeatures
 from .families import EMBEDDED, Family, installed_families
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Family",
     "FamilyError",
     "InputError",
+    "KeptFeatures",
     "build",
     "installed_families",
     "load_encoder",

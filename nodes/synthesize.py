@@ -8,9 +8,9 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
+from ..ffclip_core import KeptFeatures
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.execution.generator import FastGenerator
-from ..ffclip_core.execution.kept_features import KeptFeatures
 from ..ffclip_core.pictures import to_images
 from .chunking import run_in_chunks
 from .schema import FIXED, supported
