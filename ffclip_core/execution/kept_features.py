@@ -12,8 +12,8 @@ class KeptFeatures:
     """A picture's features and RGB at two of its generator's resolutions: an eighth and half of its size.
 
     An edit that changes late layers alone starts from there, and the full picture after a preview starts from the
-    preview; both come out exactly as from the beginning. Hand the same object to FastGenerator.forward each time, from one
-    thread. It holds about 85 MB for a generator of 1024 px in float32.
+    preview; both come out exactly as from the beginning. Hand the same object to FastGenerator.forward each time, from
+    one thread. It holds about 85 MB for a generator of 1024 px in float32.
     """
 
     def __init__(self) -> None:
