@@ -27,9 +27,10 @@ class FastEncoder(Encoder):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for head in self.styles:
-            for convolution in head.modules():
-                if isinstance(convolution, nn.Conv2d):
+        branches = [block.res_layer for block in cast(Sequence[ResidualBlock], self.body)]
+        for part in (*branches, *self.styles):
+            for convolution in part.modules():
+                if isinstance(convolution, nn.Conv2d) and convolution.kernel_size == (3, 3):
                     convolution.__class__ = PackedConv2d
 
     def named_parameters(
@@ -106,26 +107,25 @@ def _branches(block: ResidualBlock, x: Tensor, normal: Tensor, hands: Crew) -> t
     """The residual, before its last normalisation, and the shortcut, of features x that are normalised already too."""
     _, first, activation, second = block.res_layer[:4]
     slopes = cast(nn.PReLU, activation).weight
-    inside = _dealt(hands, cast(nn.Conv2d, first), normal, lambda y, c: F.prelu(y, slopes[c]))
-    return _dealt(hands, cast(nn.Conv2d, second), inside, lambda y, c: y), _shortcut(block, x)
+    inside = _dealt(hands, cast(PackedConv2d, first), normal, lambda y, c: F.prelu(y, slopes[c]))
+    return _dealt(hands, cast(PackedConv2d, second), inside, lambda y, c: y), _shortcut(block, x)
 
 
-def _dealt(hands: Crew, convolution: nn.Conv2d, x: Tensor, finish: Callable[[Tensor, slice], Tensor]) -> Tensor:
+def _dealt(hands: Crew, convolution: PackedConv2d, x: Tensor, finish: Callable[[Tensor, slice], Tensor]) -> Tensor:
     """finish(convolution(x)), so many of its channels by each member."""
     channels = convolution.out_channels
-    pieces = max(1, min(hands.members, channels // CHANNELS))
-    if pieces == 1:
-        return finish(convolution(x), slice(None))
+    pieces = convolution.pieces(x, max(1, min(hands.members, channels // CHANNELS)))
+    if len(pieces) == 1:
+        ((piece, convolve),) = pieces
+        return finish(convolve(), piece)
     stride = convolution.stride[0]
     size = (len(x), channels, -(-x.shape[2] // stride), -(-x.shape[3] // stride))
     out = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
 
-    def convolve(piece: slice) -> None:
-        y = F.conv2d(x, convolution.weight[piece], None, convolution.stride, convolution.padding)  # pyright: ignore
-        out[:, piece] = finish(y, piece)
+    def write(piece: slice, convolve: Callable[[], Tensor]) -> None:
+        out[:, piece] = finish(convolve(), piece)
 
-    edges = [channels * i // pieces for i in range(pieces + 1)]
-    hands.deal([partial(convolve, slice(*pair)) for pair in zip(edges, edges[1:], strict=False)])
+    hands.deal([partial(write, *each) for each in pieces])
     return out
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +18,8 @@ SAMPLE = 32
 """px: side of the part of a picture on which packed weights are tried."""
 _refusals: list[str] = []
 """Why no weights are packed any more in this process, if so."""
+_changing = threading.RLock()
+"""Held while weights are exchanged for others, or looked at together."""
 
 
 class PackedConv2d(nn.Conv2d):
@@ -32,62 +37,98 @@ class PackedConv2d(nn.Conv2d):
     """
 
     _called = False
+    _packed: tuple[Tensor, ...] | None = None
+    """The weights of all pieces, of which `weight` is the first then."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in_channels, H, W] → [B, out_channels, H', W']."""
-        weight = self.weight  # Looked at once: other threads may pack and unpack meanwhile.
+        found = [convolve() for _, convolve in self.pieces(x)]
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+    def pieces(self, x: Tensor, count: int = 1) -> list[tuple[slice, Callable[[], Tensor]]]:
+        """The convolution in so many pieces, to be computed side by side: their channels, and what computes them. Once
+        packed, weights stay in the pieces they were packed in."""
+        weight, packed = self._weights()
         if not _can_pack(weight, x):
-            return self._conv_forward(x, self.unpack(), self.bias)
-        if not weight.is_mkldnn:
-            if not self._called:  # Packing takes as long as some calls save: one picture alone is not worth it.
-                self._called = True
-                return self._conv_forward(x, weight, self.bias)
-            packed = self._pack(weight, x)
-            if packed is None:
-                return self._conv_forward(x, weight, self.bias)
-            self.weight = weight = nn.Parameter(packed, requires_grad=False)
+            weight, packed = self.unpack(), None
+        elif packed is None and not self._called:
+            self._called = True  # Packing takes as long as some calls save: one picture alone is not worth it.
+        elif packed is None:
+            packed = self._pack(weight, x, count)
+        if packed is None:
+            return [(piece, partial(self._plain, x, weight, piece)) for piece in _split(len(weight), count)]
+        convolutions = zip(_split(self.out_channels, len(packed)), packed, strict=True)
+        return [(piece, partial(self._convolve, x, of_piece, piece)) for piece, of_piece in convolutions]
+
+    def _weights(self) -> tuple[Tensor, tuple[Tensor, ...] | None]:
+        """The plain weight or the packed ones. Other threads may pack and unpack meanwhile."""
+        with _changing:
+            return self.weight, self._packed
+
+    def _plain(self, x: Tensor, weight: Tensor, piece: slice) -> Tensor:
+        if piece == slice(0, len(weight)):
+            return self._conv_forward(x, weight, self.bias)
+        return self._conv_forward(x, weight[piece], None if self.bias is None else self.bias[piece])
+
+    def _convolve(self, x: Tensor, packed: Tensor, piece: slice) -> Tensor:
         try:
-            return self._convolve(x, weight)
+            return self._pointwise(x, packed, piece)
         except Exception as error:  # Any: the plain convolution gives the same.
             _refuse(error)
-            return self._conv_forward(x, self.unpack(), self.bias)
+            return self._plain(x, self.unpack(), piece)
 
-    def _convolve(self, x: Tensor, packed: Tensor) -> Tensor:
+    def _pointwise(self, x: Tensor, packed: Tensor, piece: slice) -> Tensor:
         how = (self.padding, self.stride, self.dilation, self.groups)
-        return torch.ops.mkldnn._convolution_pointwise(x, packed, self.bias, *how, "none", [], "")
+        bias = None if self.bias is None else self.bias[piece]
+        return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *how, "none", [], "")
 
-    def _pack(self, weight: Tensor, x: Tensor) -> Tensor | None:
+    def _pack(self, weight: Tensor, x: Tensor, count: int) -> tuple[Tensor, ...] | None:
         """The weight packed for pictures such as x, or None where packing proves to be of no use."""
-        sample = x[:1, :, :SAMPLE, :SAMPLE]
+        pieces: list[Tensor] = []
         with torch.inference_mode(False), torch.no_grad():
-            expected = self._conv_forward(sample, weight, self.bias)
-            if not expected.isfinite().all():
-                return None  # These numbers prove nothing; the next picture's may.
-            try:
-                how = (self.padding, self.stride, self.dilation, self.groups)
-                packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *how, x.shape)
-                if not packed.is_mkldnn or not torch.equal(packed.to_dense(), weight):
-                    raise RuntimeError("packed weights do not come back as they were")
-                found = self._convolve(sample, packed)
-                terms = weight[0].numel()
-                # Rounded once to the weights' format, and summed up in float32.
-                rounding = torch.finfo(weight.dtype).eps + math.sqrt(terms) * torch.finfo(torch.float32).eps
-                error = (found.float() - expected.float()).norm()
-                if found.shape != expected.shape or not error <= 4 * rounding * expected.float().norm():
-                    raise RuntimeError(f"packed weights give other numbers, by {float(error):.1e}")
-            except Exception as error:  # Any: the plain convolution gives the same.
-                return _refuse(error)
+            for piece in _split(len(weight), count):
+                packed = self._packed_piece(weight, x, piece)
+                if packed is None:
+                    return None
+                pieces.append(packed)
+        with _changing:
+            if self.weight is weight:  # Nobody has changed it meanwhile.
+                self._packed = tuple(pieces)
+                self.weight = nn.Parameter(pieces[0], requires_grad=False)
+        return tuple(pieces)
+
+    def _packed_piece(self, weight: Tensor, x: Tensor, piece: slice) -> Tensor | None:
+        sample, wanted = x[:1, :, :SAMPLE, :SAMPLE], weight[piece]
+        expected = self._plain(sample, weight, piece)
+        if not expected.isfinite().all():
+            return None  # These numbers prove nothing; the next picture's may.
+        try:
+            how = (self.padding, self.stride, self.dilation, self.groups)
+            packed = torch.ops.mkldnn._reorder_convolution_weight(wanted, *how, x.shape)
+            if not packed.is_mkldnn or not torch.equal(packed.to_dense(), wanted):
+                raise RuntimeError("packed weights do not come back as they were")
+            found = self._pointwise(sample, packed, piece)
+            terms = wanted[0].numel()
+            # Rounded once to the weights' format, and summed up in float32.
+            rounding = torch.finfo(wanted.dtype).eps + math.sqrt(terms) * torch.finfo(torch.float32).eps
+            error = (found.float() - expected.float()).norm()
+            if found.shape != expected.shape or not error <= 4 * rounding * expected.float().norm():
+                raise RuntimeError(f"packed weights give other numbers, by {float(error):.1e}")
+        except Exception as error:  # Any: the plain convolution gives the same.
+            return _refuse(error)
         return packed
 
     def unpack(self) -> Tensor:
         """Make the weight plain, where it is not; the plain weight."""
-        weight = self.weight
         self._called = False
-        if weight.is_mkldnn:
-            with torch.inference_mode(False), torch.no_grad():
-                plain = weight.to_dense().contiguous(memory_format=torch.channels_last)
-            self.weight = weight = nn.Parameter(plain, requires_grad=weight.requires_grad)
-        return weight
+        with _changing:
+            if self._packed is not None:
+                with torch.inference_mode(False), torch.no_grad():
+                    plain = torch.cat([packed.to_dense() for packed in self._packed])
+                    plain = plain.contiguous(memory_format=torch.channels_last)
+                self.weight = nn.Parameter(plain, requires_grad=self.weight.requires_grad)
+                self._packed = None
+            return self.weight
 
     def train(self, mode: bool = True) -> PackedConv2d:
         self.unpack()
@@ -108,6 +149,11 @@ class PackedConv2d(nn.Conv2d):
     def __getstate__(self) -> dict[str, Any]:
         self.unpack()
         return self.__dict__.copy()
+
+
+def _split(channels: int, count: int) -> list[slice]:
+    edges = [channels * i // count for i in range(count + 1)]
+    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
 
 
 def _refuse(error: Exception) -> None:
