@@ -18,6 +18,8 @@ from .precision import without_autocast
 
 STRIP_ROWS = 64
 """Rows of the picture that a CPU takes through the first block at once."""
+WORTH_A_MEETING = 1 << 19
+"""Numbers in features: with fewer, one member is done with a sum before others have begun."""
 CHANNELS = 32
 """Of a convolution, at least so many for each member of a crew."""
 
@@ -149,7 +151,7 @@ def _join(
             normal[:, :, rows] = following.res_layer[0](piece)
 
     height = residual.shape[2]
-    pieces = min(hands.members, height)
+    pieces = hands.members if residual[0].numel() >= WORTH_A_MEETING else 1
     edges = [height * i // pieces for i in range(pieces + 1)]
     hands.deal([partial(join, slice(*pair)) for pair in zip(edges, edges[1:], strict=False)])
     return out, normal

@@ -145,6 +145,7 @@ def test_codes_are_the_same_however_many_threads_share_the_work(
     hands = Crew() if members == 1 else Crew(members, 1)
     monkeypatch.setattr(fast, "crew", lambda: hands)
     monkeypatch.setattr(fast, "CHANNELS", 7)
+    monkeypatch.setattr(fast, "WORTH_A_MEETING", 4 * 4 * 40)
     encoder = golden.fill(
         Encoder(
             num_layers=9, latent_dim=24, input_size=size, widths=(16, 32, 48, 64), blocks=(2, 1, 2, 1), pyramid_width=32
