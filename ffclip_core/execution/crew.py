@@ -26,32 +26,35 @@ MOST_MEMBERS = 8
 
 
 class Crew:
-    """Its members are threads of their own with so many of PyTorch's threads each. threads=0: no member but the caller,
-    with all that PyTorch gives it."""
+    """Its members are threads of their own with so many of PyTorch's threads each. The same one always leads, and does
+    one piece of work after the other, so that what is large lies in one thread's memory. threads=0: no member but the
+    caller, with all that PyTorch gives it.
+    """
 
     def __init__(self, members: int = 1, threads: int = 0) -> None:
         self.members, self.threads = members, threads
-        self._pool = _started(members, threads) if threads else None
+        self._lead, self._others = _started(members, threads) if threads else (None, None)
 
     def run(self, work: Callable[[], Result]) -> Result:
         """work() on a member, in the caller's inference and gradient modes; it may deal(). Where the caller is
         interrupted, what is dealt ends with the tasks that have begun, and nothing goes on afterwards."""
+        if self._lead is None or _Run.of_this_thread() is not None:  # A member has work within its work.
+            return work()
         running = _Run()
         try:
-            future = None if self._pool is None else self._pool.submit(_in_modes(partial(running.begin, work)))
+            future = self._lead.submit(_in_modes(partial(running.begin, work)))
         except RuntimeError:  # No thread can be had any more, as at Python's end.
-            future = None
-        if future is None:
             return work()
         try:
             return future.result()
         finally:
             running.stopped = True
-            wait([future])
+            if not future.cancel():
+                wait([future])
 
     def deal(self, tasks: Sequence[Task]) -> None:
         """All tasks, each on whichever member is free; called within run(). The first error ends it and is raised."""
-        waiting, running = deque(tasks), _Run.of_this_thread()
+        waiting, running = deque(tasks), _Run.of_this_thread() or _Run()
 
         def take() -> None:
             try:
@@ -67,10 +70,10 @@ class Crew:
 
         helpers: list[Future[None]] = []
         try:
-            if self._pool is not None:
+            if self._others is not None:
                 with contextlib.suppress(RuntimeError):  # Fewer helpers do, or none.
                     for _ in range(min(self.members, len(tasks)) - 1):
-                        helpers.append(self._pool.submit(_in_modes(take)))
+                        helpers.append(self._others.submit(_in_modes(partial(running.begin, take))))
             take()
         finally:
             errors = [helper.exception() for helper in helpers if not helper.cancel()]
@@ -98,9 +101,9 @@ class _Run:
             del self._of_thread.run
 
     @classmethod
-    def of_this_thread(cls) -> _Run:
-        """The call that this thread works for; one that never stops where it is the caller's own."""
-        return getattr(cls._of_thread, "run", None) or cls()
+    def of_this_thread(cls) -> _Run | None:
+        """The call that this thread works for."""
+        return getattr(cls._of_thread, "run", None)
 
 
 def crew() -> Crew:
@@ -138,8 +141,9 @@ def _new(threads: int) -> Crew:
     return Crew()
 
 
-def _started(members: int, threads: int) -> ThreadPoolExecutor:
-    """The members' threads, all there and told how many of PyTorch's they have. Raises RuntimeError where that fails.
+def _started(members: int, threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    """The leading member's thread and the others', all there and told how many of PyTorch's they have. Raises
+    RuntimeError where that fails.
 
     torch.set_num_threads sets the number of the thread that calls it, and that of threads to come; the latter is set
     back at once. The caller's stays as it is.
@@ -160,22 +164,26 @@ def _started(members: int, threads: int) -> ThreadPoolExecutor:
         all_there.wait()
         return torch.get_num_threads()
 
-    pool = ThreadPoolExecutor(members, "FFCLIP")
+    pools = ThreadPoolExecutor(1, "FFCLIP"), ThreadPoolExecutor(max(1, members - 1), "FFCLIP")
+
+    def ask(each: Callable[[], int]) -> list[int]:
+        return [future.result() for future in [pools[i > 0].submit(each) for i in range(members)]]
+
     try:
         with ThreadPoolExecutor(1) as scratch:
             before = scratch.submit(torch.get_num_threads).result()
-            found = [each.result() for each in [pool.submit(begin) for _ in range(members)]]
+            found = ask(begin)
             scratch.submit(torch.set_num_threads, before).result()
         if min(found) < min(members * threads, os.cpu_count() or 1):
             raise RuntimeError(f"{members} threads are bound to {min(found)} cores")
-        found = [each.result() for each in [pool.submit(number) for _ in range(members)]]
-        if found != [threads] * members:
+        if (found := ask(number)) != [threads] * members:
             raise RuntimeError(f"{members} threads have {found} of PyTorch's threads, not {threads} each")
     except BaseException:
         all_there.abort()
-        pool.shutdown(wait=False)
+        for pool in pools:
+            pool.shutdown(wait=False)
         raise
-    return pool
+    return pools
 
 
 def _in_modes(work: Callable[[], Result]) -> Callable[[], Result]:

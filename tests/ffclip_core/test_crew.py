@@ -121,8 +121,12 @@ def test_who_is_interrupted_leaves_nothing_running(hands: Crew, monkeypatch: pyt
     """As by Ctrl+C in the thread that asked for the work."""
     done: list[int] = []
 
+    def task() -> None:
+        time.sleep(0.01)
+        done.append(0)
+
     def work() -> None:
-        hands.deal([lambda: (time.sleep(0.01), done.append(0))] * 200)
+        hands.deal([task] * 200)
 
     def interrupted(self: Future) -> None:
         monkeypatch.undo()
@@ -144,10 +148,18 @@ def test_who_is_interrupted_leaves_nothing_running(hands: Crew, monkeypatch: pyt
 
 def test_work_is_done_where_no_thread_can_be_had_any_more() -> None:
     hands, done = Crew(2, 1), []
-    assert hands._pool is not None
-    hands._pool.shutdown()
-    assert hands.run(lambda: (hands.deal([lambda: done.append(1)] * 5), 7))[1] == 7
-    assert done == [1] * 5
+    for pool in (hands._others, hands._lead):
+        assert pool is not None
+        pool.shutdown()
+        assert hands.run(lambda: (hands.deal([lambda: done.append(1)] * 5), 7))[1] == 7
+    assert done == [1] * 10
+
+
+def test_work_within_work_is_done_where_it_is(hands: Crew) -> None:
+    assert hands.run(lambda: hands.run(lambda: 3) + 4) == 7
+    done: list[int] = []
+    hands.run(lambda: hands.deal([lambda: hands.run(lambda: hands.deal([lambda: done.append(1)] * 3))] * 20))
+    assert len(done) == 60
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell a thread's cores")
