@@ -13,6 +13,8 @@ from ffclip.ffclip_core.benchmark import peer
 from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from torch import nn
 
+SAME = golden.rounding(9 * 12, layers=8)
+
 
 @pytest.fixture
 def generator() -> Generator:
@@ -49,7 +51,8 @@ def test_each_way_to_draw_has_its_own_graph(generator: Generator, capture: FakeC
         w = torch.randn(batch, 8, 24)
         for way in ways:
             for code in (w, w + 1):
-                assert torch.equal(generator(code, **way), plainly(generator, code, **way)), (batch, way)
+                # Without graphs a CPU draws in parts, whose sums may be rounded otherwise.
+                assert golden.error(generator(code, **way), plainly(generator, code, **way)) < SAME, (batch, way)
     assert capture.captured > 8 and capture.replayed == 2 * 2 * len(ways)
 
 
@@ -95,4 +98,4 @@ def test_when_memory_runs_out_the_caller_hears_of_it_and_graphs_go_on(generator:
     generator._graphs = Graphs(capture)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         generator(w)
-    assert torch.equal(generator(w), plainly(generator, w)) and (capture.captured, capture.replayed) == (2, 1)
+    assert golden.error(generator(w), plainly(generator, w)) < SAME and (capture.captured, capture.replayed) == (2, 1)
