@@ -7,7 +7,7 @@
     python run.py bench                                        what it takes on this machine, beside the plain form
 
 Everything it installs goes into one folder of the user's cache, which the next start uses again. It writes nothing into
-an existing ComfyUI. This file, and what it imports, uses the standard library only: it makes the environment in which
+an existing ComfyUI. This file and bootstrap/ use the standard library only: they make the environment in which
 ffclip_core/dev does the work.
 """
 
@@ -18,9 +18,7 @@ import platform
 import signal
 import subprocess  # noqa: S404
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
 COMMANDS = "ffclip.ffclip_core.dev"
 
 
@@ -28,18 +26,19 @@ def main() -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 (an older Python may be what starts this)
         print(f"This needs Python 3.10 or newer; {sys.executable} is {platform.python_version()}.", file=sys.stderr)
         return 1
-    # Not as a part of ffclip_core, which imports torch.
-    sys.path.insert(0, str(ROOT / "ffclip_core"))
-    from dev.command_line import exit_status  # pyright: ignore[reportMissingImports]
+    if getattr(sys.flags, "safe_path", False):  # Its own folder is left out then, and with it bootstrap/.
+        given = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+        return replace_by([sys.executable, __file__, *sys.argv[1:]], given)
+    from bootstrap.command_line import exit_status
 
     return exit_status(start)
 
 
 def start() -> int:
     """Do what the command line says with the Python that has all it needs."""
-    from dev import RunError, command_line, environment  # pyright: ignore[reportMissingImports]
+    from bootstrap import RunError, command_line, environment
 
-    options, _ = command_line.parse(sys.argv[1:], __doc__)
+    options, _ = command_line.parse(sys.argv[1:], __doc__ or "")
     # Nothing is imported from the folder in which this was started.
     given = environment.variables() | {"PYTHONPATH": str(environment.importable()), "PYTHONSAFEPATH": "1"}
     python = None
@@ -51,6 +50,8 @@ def start() -> int:
             said = asked.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
             raise RunError(f"{python} is not the Python that runs this ComfyUI ({said[-1]}): name it by --python.")
     python = python or environment.environment(options.torch_index)
+    if sys.platform != "win32":  # A Ctrl+C waits until that program is ready for it, see its main().
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return replace_by([str(python), "-m", COMMANDS, *sys.argv[1:]], given)
 
 
@@ -61,8 +62,6 @@ def replace_by(command: list[str], variables: dict[str, str]) -> int:
         # Windows has no such thing: there Ctrl+C reaches both, and the other says so.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return subprocess.run(command, env=variables).returncode
-    # Until that program is ready for it, see its main().
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execve(command[0], command, variables)
 
 

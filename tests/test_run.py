@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,22 +23,26 @@ def run(tmp_path: Path):  # noqa: ANN201
     """Start run.py in an empty folder, with an empty cache, by a Python without its packages."""
     given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
-    def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def start(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-S", ROOT / "run.py", *arguments]
         cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "LOCALAPPDATA": str(tmp_path / "cache")}
-        return subprocess.run(command, cwd=tmp_path, env=given | cache, capture_output=True, text=True)
+        return subprocess.run(command, cwd=tmp_path, env=given | cache | more, capture_output=True, text=True)
 
     yield start
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith("environment")], "nothing was installed"
 
 
 def test_it_needs_the_standard_library_only() -> None:
-    early = ("__init__", "command_line", "environment", "links")
-    for path in [ROOT / "run.py", *(ROOT / "ffclip_core" / "dev" / f"{name}.py" for name in early)]:
+    for path in [ROOT / "run.py", *(ROOT / "bootstrap").glob("*.py")]:
         tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
         names |= {str(node.module) for node in tree if isinstance(node, ast.ImportFrom) and not node.level}
-        assert {name.split(".")[0] for name in names} - {"dev"} <= sys.stdlib_module_names, path
+        assert {name.split(".")[0] for name in names} - {"bootstrap"} <= sys.stdlib_module_names, path
+
+
+def test_a_python_that_leaves_the_folder_of_scripts_out_does_too(run: Callable) -> None:
+    finished = run("demo", "--image", "gone.png", PYTHONSAFEPATH="1")
+    assert finished.returncode == 1 and "There is no picture gone.png" in finished.stderr
 
 
 def test_the_manager_and_pip_install_the_same() -> None:
@@ -49,7 +54,9 @@ def test_the_manager_and_pip_install_the_same() -> None:
 
 def test_every_file_of_the_package_is_packed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    modules = [path for name in ("nodes", "ffclip_core", "cuda_ops") for path in (ROOT / name).rglob("*.py")]
+    modules = [
+        path for name in ("bootstrap", "nodes", "ffclip_core", "cuda_ops") for path in (ROOT / name).rglob("*.py")
+    ]
     folders = {".".join(["ffclip", *path.parent.relative_to(ROOT).parts]) for path in modules}
     assert set(settings["packages"]) == {"ffclip", *folders}
 

@@ -7,9 +7,9 @@ import subprocess  # noqa: S404
 import sys
 from pathlib import Path
 
+from ...bootstrap.command_line import exit_status, parse
+from ...bootstrap.environment import importable, own_comfyui, variables
 from . import PACK, ROOT
-from .command_line import exit_status, parse
-from .environment import importable, own_comfyui, variables
 
 
 def main() -> int:

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
+from ...bootstrap.environment import cache_folder, variables
+from ...bootstrap.links import link, unlink
 from . import PACK, ROOT, RunError
 from .client import Client, RefusedError, UnreachableError
-from .environment import cache_folder, variables
-from .links import link, unlink
 
 START_LIMIT = 300  # seconds
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...bootstrap.environment import importable, install_extras, newer_frontend, own_comfyui, variables
 from . import PACK, ROOT, browser
-from .environment import importable, install_extras, newer_frontend, own_comfyui, variables
 
 if sys.version_info >= (3, 11):
     import tomllib

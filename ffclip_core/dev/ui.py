@@ -5,9 +5,9 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
+from ...bootstrap.environment import cache_folder
 from . import PACK
 from .comfyui import Server
-from .environment import cache_folder
 
 
 def ui(comfyui: Path, open_browser: bool) -> int:

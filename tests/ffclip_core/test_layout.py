@@ -48,6 +48,7 @@ FLOORS = [
     {"ffclip_core.finite"},
     {"ffclip_core.errors"},
     {"cuda_ops"},
+    {"bootstrap"},
 ]
 """From the top down: a file imports from its own room or from lower floors."""
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -75,7 +76,9 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-FILES = [path for room in ("nodes", "ffclip_core", "cuda_ops") for path in sorted((ROOT / room).rglob("*.py"))]
+FILES = [
+    path for room in ("bootstrap", "nodes", "ffclip_core", "cuda_ops") for path in sorted((ROOT / room).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -84,6 +87,7 @@ def test_imports_go_down_the_house(path: Path) -> None:
     for module in imported(path):
         room = room_of(module)
         assert room == own or ROOMS[own] < ROOMS[room], f"{own} imports {module}"
+        assert room != "bootstrap" or own in ("bootstrap", "ffclip_core.dev"), f"{own} imports {module}"
         assert own != "nodes" or room != "cuda_ops", "nodes reach the operators through the core"
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ffclip.bootstrap.command_line import parse
 from ffclip.ffclip_core.dev import PACK, ROOT, RunError
 from ffclip.ffclip_core.dev.comfyui import Server
-from ffclip.ffclip_core.dev.command_line import parse
 from ffclip.ffclip_core.dev.demo import edit
 from PIL import Image
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import layouts
 import pytest
+from ffclip.bootstrap.links import link
 from ffclip.ffclip_core import EMBEDDED, load_generator
 from ffclip.ffclip_core.dev import ROOT, RunError
 from ffclip.ffclip_core.dev.comfyui import Server
-from ffclip.ffclip_core.dev.links import link
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 pytest.importorskip("tqdm", reason="training needs the extra `train`")
 
+from ffclip.bootstrap.links import link
 from ffclip.ffclip_core.dev import ROOT
-from ffclip.ffclip_core.dev.links import link
 from ffclip.ffclip_core.training import loop, processes, settings
 from ffclip.ffclip_core.training.settings import Run
 

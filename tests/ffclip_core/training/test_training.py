@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
+from ffclip.bootstrap.links import link
 from ffclip.ffclip_core import Editor
 from ffclip.ffclip_core.dev import ROOT
-from ffclip.ffclip_core.dev.links import link
 
 # As `python -m` runs them, in one process, which imports torch once; "copy" copies. The last command is asked for two
 # prompts of each kind: test_report.py has them all.

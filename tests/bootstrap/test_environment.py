@@ -8,8 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ffclip.ffclip_core.dev import ROOT, RunError, environment
-from ffclip.ffclip_core.dev.links import link
+from ffclip.bootstrap import ROOT, RunError, environment
+from ffclip.bootstrap.links import link
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ffclip.ffclip_core.dev.links import link, unlink
+from ffclip.bootstrap.links import link, unlink
 
 
 def test_a_link_leads_to_the_pack_and_goes_without_it(tmp_path: Path) -> None:
