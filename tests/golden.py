@@ -128,6 +128,24 @@ def picture(name: str) -> Tensor:
         return torch.from_numpy(np.asarray(file.convert("RGB")).astype(np.float32) / 255)[None]
 
 
+SMALL_ENCODER: dict[str, Any] = {
+    "num_layers": 10,
+    "latent_dim": 32,
+    "input_size": (64, 64),
+    "widths": (16, 16, 16, 16),
+    "blocks": (1, 1, 1, 1),
+    "pyramid_width": 16,
+}
+VARIED_ENCODER = SMALL_ENCODER | {
+    "num_layers": 6,
+    "latent_dim": 24,
+    "widths": (16, 32, 48, 64),
+    "blocks": (1, 2, 1, 1),
+    "pyramid_width": 64,
+}
+"""Hyper-parameters of encoders that are quick; of the second no two stages are alike."""
+
+
 # How far from the stored numbers an error() may be: of one operator, of a network, of anything computed in float16.
 OPERATORS, NETWORKS, FLOAT16 = 1e-5, 1e-4, 1e-2
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...cuda_ops import StyleTable, styles
 from ..networks.generator import Generator
 from ..networks.layers import Modulation, StyledConv
-from .crew import Crew
+from .crew import Crew, split
 from .kept_features import KeptFeatures
 from .strips import BlockOfOne, draw_blocks
 
@@ -86,8 +86,7 @@ def _by_channels(
         convolved = layer.conv.convolve(styled, None, piece)
         out[:, piece] = layer.finish(convolved, demodulation, noise, next_style, piece)
 
-    edges = [channels * i // pieces for i in range(pieces + 1)]
-    crew.deal([partial(draw, slice(*pair)) for pair in zip(edges, edges[1:], strict=False)])
+    crew.deal([partial(draw, piece) for piece in split(channels, pieces)])
     return out
 
 

@@ -106,6 +106,12 @@ class _Run:
         return getattr(cls._of_thread, "run", None)
 
 
+def split(total: int, pieces: int) -> list[slice]:
+    """So many channels or rows in about equal pieces, for as many tasks."""
+    edges = [total * i // pieces for i in range(pieces + 1)]
+    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+
+
 def crew() -> Crew:
     """For as many threads as PyTorch gives the caller; the same each time."""
     threads = torch.get_num_threads()

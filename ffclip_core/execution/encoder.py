@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..networks.encoder import Encoder, ResidualBlock, SqueezeExcite
-from .crew import Crew, crew
+from .crew import Crew, crew, split
 from .packed_convolution import PackedConv2d
 from .precision import without_autocast
 
@@ -150,10 +150,8 @@ def _join(
         if following is not None:
             normal[:, :, rows] = following.res_layer[0](piece)
 
-    height = residual.shape[2]
     pieces = hands.members if residual[0].numel() >= WORTH_A_MEETING else 1
-    edges = [height * i // pieces for i in range(pieces + 1)]
-    hands.deal([partial(join, slice(*pair)) for pair in zip(edges, edges[1:], strict=False)])
+    hands.deal([partial(join, rows) for rows in split(residual.shape[2], pieces)])
     return out, normal
 
 

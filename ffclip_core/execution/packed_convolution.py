@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .crew import split
+
 logger = logging.getLogger(__name__)
 
 SAMPLE = 32
@@ -56,8 +58,8 @@ class PackedConv2d(nn.Conv2d):
         elif packed is None:
             packed = self._pack(weight, x, count)
         if packed is None:
-            return [(piece, partial(self._plain, x, weight, piece)) for piece in _split(len(weight), count)]
-        convolutions = zip(_split(self.out_channels, len(packed)), packed, strict=True)
+            return [(piece, partial(self._plain, x, weight, piece)) for piece in split(len(weight), count)]
+        convolutions = zip(split(self.out_channels, len(packed)), packed, strict=True)
         return [(piece, partial(self._convolve, x, of_piece, piece)) for piece, of_piece in convolutions]
 
     def _weights(self) -> tuple[Tensor, tuple[Tensor, ...] | None]:
@@ -86,7 +88,7 @@ class PackedConv2d(nn.Conv2d):
         """The weight packed for pictures such as x, or None where packing proves to be of no use."""
         pieces: list[Tensor] = []
         with torch.inference_mode(False), torch.no_grad():
-            for piece in _split(len(weight), count):
+            for piece in split(len(weight), count):
                 packed = self._packed_piece(weight, x, piece)
                 if packed is None:
                     return None
@@ -149,11 +151,6 @@ class PackedConv2d(nn.Conv2d):
     def __getstate__(self) -> dict[str, Any]:
         self.unpack()
         return self.__dict__.copy()
-
-
-def _split(channels: int, count: int) -> list[slice]:
-    edges = [channels * i // count for i in range(count + 1)]
-    return [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
 
 
 def _refuse(error: Exception) -> None:

@@ -2,12 +2,6 @@
 
 python -m ffclip.ffclip_core.training.evaluate JUDGE_RUN/judge.pt [--models FOLDER] [--count 512] [--out evaluation.md]
 
-Success: the judge reads all of the prompt's facts from the edited picture; asked of avatars that can show them and do
-not yet. Kept: the share of other attributes that the judge reads from the edited picture as from the inversion; an
-attribute counts if it is to be seen in the source and, unchanged, in the drawn target. All kept: none of them changed.
-Target and inverted target: how often the judge reads the facts from the drawn target itself, and from its inversion, of
-at most 32 avatars: what judge, encoder and generator lose without any edit. (Targets vary where edits are plain.)
-Rows: one random fact after the other on the same pictures; all right: every attribute is read as it should be.
 """
 
 from __future__ import annotations
@@ -18,14 +12,16 @@ from pathlib import Path
 import torch
 
 from .. import EMBEDDED, Editor
-from .avatars.evaluation import Evaluation
+from .avatars import evaluation as figures
 from .avatars.judge import load_judge
 from .avatars.prompts import SHEET_PROMPTS
 from .avatars.report import picture, report
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=f"{__doc__}\n{figures.__doc__}", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("judge", type=Path, help="judge.pt that the judge's training wrote")
     parser.add_argument("--models", type=Path, default=EMBEDDED, help="folder of the four parts")
     parser.add_argument("--count", type=int, default=512, help="how many avatars")
@@ -33,7 +29,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=EMBEDDED / "evaluation.md", help="the table; a .png goes beside it")
     arguments = parser.parse_args()
     with torch.inference_mode():
-        evaluation = Evaluation(Editor.from_folder(arguments.models), load_judge(arguments.judge), arguments.count)
+        evaluation = figures.Evaluation(
+            Editor.from_folder(arguments.models), load_judge(arguments.judge), arguments.count
+        )
     text = report(evaluation, arguments.per_prompt)
     arguments.out.write_text(text, encoding="utf-8")
     picture(evaluation, range(min(10, arguments.count)), SHEET_PROMPTS, arguments.out.with_suffix(".png"))

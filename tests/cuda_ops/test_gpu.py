@@ -81,8 +81,8 @@ def test_a_generator(dtype: torch.dtype, device: torch.device) -> None:
             for _ in range(2):
                 found = moved(w.to(device), noise=noise, seed=3)
             if expected is not None:
-                # PyTorch lets convolutions use TF32 from Ampere on.
-                assert golden.error(found.cpu(), expected) < 2e-3
+                # PyTorch lets convolutions use TF32 from Ampere on, whose numbers have 10 binary places.
+                assert golden.error(found.cpu(), expected) < 2 * 2**-10
             else:
                 assert found.isfinite().all()
     assert not generator._graphs._broken

@@ -70,14 +70,7 @@ def test_a_report_has_every_figure(narrow: None, tmp_path: Path, monkeypatch: py
 
 def test_the_plain_encoder_is_the_encoder() -> None:
     encoder = golden.fill(
-        Encoder(
-            num_layers=6,
-            latent_dim=24,
-            input_size=(64, 64),
-            widths=(16, 32, 48, 64),
-            blocks=(1, 2, 1, 1),
-            pyramid_width=64,
-        ),
+        Encoder(**golden.VARIED_ENCODER),
         "e4e",
     )
     encoder.latent_avg.copy_(golden.weight("stylegan", "latent_avg", (6, 24)))

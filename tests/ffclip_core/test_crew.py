@@ -148,8 +148,7 @@ def test_who_is_interrupted_leaves_nothing_running(hands: Crew, monkeypatch: pyt
 
 def test_work_is_done_where_no_thread_can_be_had_any_more() -> None:
     hands, done = Crew(2, 1), []
-    for pool in (hands._others, hands._lead):
-        assert pool is not None
+    for pool in filter(None, (hands._others, hands._lead)):
         pool.shutdown()
         assert hands.run(lambda: (hands.deal([lambda: done.append(1)] * 5), 7))[1] == 7
     assert done == [1] * 10

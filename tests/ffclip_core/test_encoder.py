@@ -44,14 +44,7 @@ def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], tm
 
 
 def test_pictures_of_another_size_are_refused() -> None:
-    encoder = Encoder(
-        num_layers=10,
-        latent_dim=32,
-        input_size=(64, 64),
-        widths=(16, 16, 16, 16),
-        blocks=(1, 1, 1, 1),
-        pyramid_width=16,
-    ).eval()
+    encoder = Encoder(**golden.SMALL_ENCODER).eval()
     assert encoder(torch.zeros(2, 3, 64, 64)).shape == (2, 10, 32)
     with pytest.raises(InputError, match="The pictures are a tensor, not list"):
         encoder([])
@@ -63,18 +56,7 @@ def test_pictures_of_another_size_are_refused() -> None:
 
 def test_parameters_are_plain_after_use() -> None:
     """What programs do with the parameters of a network works, whatever order their numbers lie in."""
-    encoder = (
-        Encoder(
-            num_layers=10,
-            latent_dim=32,
-            input_size=(64, 64),
-            widths=(16, 16, 16, 16),
-            blocks=(1, 1, 1, 1),
-            pyramid_width=16,
-        )
-        .eval()
-        .requires_grad_(False)
-    )
+    encoder = Encoder(**golden.SMALL_ENCODER).eval().requires_grad_(False)
     expected = {name: parameter.clone() for name, parameter in encoder.named_parameters("some.prefix")}
     with torch.inference_mode():
         for _ in range(2):
@@ -90,14 +72,7 @@ def test_parameters_are_plain_after_use() -> None:
 
 
 def test_nan_and_infinity_are_refused_with_their_place() -> None:
-    encoder = Encoder(
-        num_layers=10,
-        latent_dim=32,
-        input_size=(64, 64),
-        widths=(16, 16, 16, 16),
-        blocks=(1, 1, 1, 1),
-        pyramid_width=16,
-    ).eval()
+    encoder = Encoder(**golden.SMALL_ENCODER).eval()
     for value in (torch.nan, torch.inf):
         x = torch.zeros(2, 3, 64, 64)
         x[1, 2, 3, 4] = value
@@ -116,14 +91,7 @@ def test_codes_with_packed_weights_and_without(
     if not has:
         monkeypatch.setattr(packed_convolution, "has_kernels", lambda dtype: False)
     encoder = golden.fill(
-        Encoder(
-            num_layers=6,
-            latent_dim=24,
-            input_size=(64, 64),
-            widths=(16, 32, 48, 64),
-            blocks=(1, 2, 1, 1),
-            pyramid_width=64,
-        ),
+        Encoder(**golden.VARIED_ENCODER),
         "e4e",
     ).requires_grad_(False)
     encoder = encoder.to(memory_format=order)  # pyright: ignore[reportCallIssue]
@@ -147,9 +115,7 @@ def test_codes_are_the_same_however_many_threads_share_the_work(
     monkeypatch.setattr(fast, "CHANNELS", 7)
     monkeypatch.setattr(fast, "WORTH_A_MEETING", 4 * 4 * 40)
     encoder = golden.fill(
-        Encoder(
-            num_layers=9, latent_dim=24, input_size=size, widths=(16, 32, 48, 64), blocks=(2, 1, 2, 1), pyramid_width=32
-        ),
+        Encoder(**(golden.VARIED_ENCODER | {"num_layers": 9, "input_size": size, "blocks": (2, 1, 2, 1)})),
         "e4e",
     ).requires_grad_(False)
     x = torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(2))
@@ -161,14 +127,7 @@ def test_codes_are_the_same_however_many_threads_share_the_work(
 
 def test_gradients_reach_pictures_and_weights() -> None:
     encoder = golden.fill(
-        Encoder(
-            num_layers=9,
-            latent_dim=24,
-            input_size=(64, 64),
-            widths=(16, 32, 48, 64),
-            blocks=(2, 1, 2, 1),
-            pyramid_width=32,
-        ),
+        Encoder(**(golden.VARIED_ENCODER | {"num_layers": 9, "blocks": (2, 1, 2, 1)})),
         "e4e",
     ).eval()
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2)).requires_grad_()

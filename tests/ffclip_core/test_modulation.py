@@ -79,8 +79,9 @@ def test_many_codes_are_as_each_alone() -> None:
     found = modulator.modulate(w, e)
     for i in (0, 15, 16, 36):
         alone = modulator.modulate(w[i : i + 1], e[i : i + 1])
-        assert (found.delta[i] - alone.delta[0]).norm() <= 1e-6 * alone.delta.norm()
-        assert (found.alignment[i] - alone.alignment[0]).norm() <= 1e-6 * alone.alignment.norm()
+        # Both are computed in float64, and rounded to float32 at the end.
+        assert golden.error(found.delta[i], alone.delta[0]) < golden.rounding(1, layers=8)
+        assert golden.error(found.alignment[i], alone.alignment[0]) < golden.rounding(1, layers=8)
     assert found.delta.shape == w.shape and found.alignment.shape == (37, 2, 10)
     assert modulator.modulate(w[:0], e[:0]).delta.shape == (0, 10, 24)
 

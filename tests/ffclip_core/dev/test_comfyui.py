@@ -66,7 +66,8 @@ def test_one_that_does_not_load_the_pack_is_ended(tmp_path: Path) -> None:
     server = comfyui(tmp_path, known=False)
     with pytest.raises(RunError, match=r"could not load the FFCLIP nodes .* -m pip install -r .*requirements\.txt"):
         server.__enter__()
-    assert server.process.returncode is not None
+    assert server.process.returncode is not None, "it has ended"
+    assert not (tmp_path / "base" / "custom_nodes" / "ffclip").exists()
 
 
 def test_one_that_dies_during_a_run_is_quoted(tmp_path: Path) -> None:
