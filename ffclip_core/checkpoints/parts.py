@@ -11,6 +11,8 @@ from ..errors import CheckpointError, FFCLIPError
 from ..execution.encoder import FastEncoder
 from ..execution.generator import FastGenerator
 from ..networks.encoder import Encoder
+from ..networks.face_detector import FaceDetector
+from ..networks.face_mesh import FaceMesh
 from ..networks.generator import Generator
 from ..networks.modulation import Modulator
 from .stored import Stored
@@ -18,8 +20,15 @@ from .stored import Stored
 if TYPE_CHECKING:
     from ..networks.text_encoder import TextEncoder
 
-Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder"
-KINDS = ("generator", "encoder", "modulator", "text_encoder")
+Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder | FaceDetector | FaceMesh"
+KINDS = ("generator", "encoder", "modulator", "text_encoder", "face_detector", "face_mesh")
+_CLASSES: dict[str, type[Network]] = {
+    "generator": FastGenerator,
+    "encoder": FastEncoder,
+    "modulator": Modulator,
+    "face_detector": FaceDetector,
+    "face_mesh": FaceMesh,
+}
 # No network of this kind has a number in its architecture, or a count of parameters, beyond these.
 _LARGEST_NUMBER = 200_000
 _LARGEST_NETWORK = 2_000_000_000
@@ -38,12 +47,12 @@ def network_class(kind: str) -> type[Network]:
                 f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
             ) from error
         return TextEncoder
-    return {"generator": FastGenerator, "encoder": FastEncoder, "modulator": Modulator}[kind]
+    return _CLASSES[kind]
 
 
 def kind_of(network: Network) -> str:
     """Which of KINDS it is, drawn or computed fast or not."""
-    bases = {"generator": Generator, "encoder": Encoder, "modulator": Modulator}
+    bases = {**_CLASSES, "generator": Generator, "encoder": Encoder}
     return next((kind for kind, base in bases.items() if isinstance(network, base)), "text_encoder")
 
 
@@ -99,6 +108,8 @@ class Part:
             told = f"encoder of {width}×{height} px, {layers} layers"
         elif self.kind == "modulator":
             told = f"modulation blocks, {layers} layers"
+        elif self.kind in ("face_detector", "face_mesh"):
+            return words(self.kind)
         else:
             told = f"text encoder, {numbers.get('embed_dim')} wide"
         return f"{told} ({self.family or self.layout})"

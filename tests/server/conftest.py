@@ -14,10 +14,10 @@ import pytest
 from browsing import CANVASES, OPEN, PREPARE, READY, SETTINGS, SIZES, VERSIONS
 from ffclip.ffclip_core import EMBEDDED, save_part
 from ffclip.ffclip_core.checkpoints import read_parts
-from ffclip.ffclip_core.checkpoints.parts import KINDS
 from ffclip.ffclip_core.dev import PACK, WORKFLOWS
 from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.dev.graphs import to_api
+from ffclip.ffclip_core.families import PARTS
 from ffclip.ffclip_core.networks.encoder import Encoder
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -77,7 +77,7 @@ def furnished(base: Path) -> Path:
         family="others",
     )
     save_part(models / "other-family.safetensors", other)
-    for kind in KINDS:
+    for kind in PARTS:
         network = read_parts(EMBEDDED / f"{kind}.safetensors")[kind].build()
         network.family = MARKUP
         save_part(models / f"markup-{kind}.safetensors", network)

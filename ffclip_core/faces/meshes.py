@@ -1,0 +1,125 @@
+"""A face's points, measured by the face mesh in squares that are turned with the face."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..networks.face_mesh import SIZE, FaceMesh
+from .face import Face
+from .levels import Levels
+
+AROUND = 1.5
+"""The side of the square that the network is given, in those of the face's box."""
+
+_AT_ONCE = 16
+_LEFT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+_RIGHT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+_NOSE = (1,)
+_LEFT_CORNER, _RIGHT_CORNER = (61, 78), (291, 308)
+FIVE = (_LEFT_EYE, _RIGHT_EYE, _NOSE, _LEFT_CORNER, _RIGHT_CORNER)
+"""The points of the mesh whose means are the eyes, the nose and the mouth's corners, left first as in the upright
+picture. The rims of the lips (61, 291) alone are 12 % too wide."""
+_MIRRORED = [1, 0, 2, 4, 3]
+
+
+@dataclass(frozen=True)
+class Square:
+    """middle and side in px; turn of its right half axis in radians, clockwise to the eye."""
+
+    middle: tuple[float, float]
+    side: float
+    turn: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """points of the mesh [468, 2] and the five of a face [5, 2], in px of the picture; presence in [0, 1]."""
+
+    mesh: np.ndarray
+    five: np.ndarray
+    presence: float
+
+    def square(self) -> Square:
+        """The square around the mesh, turned upright, which is looked at next."""
+        turn = _turn(self.five)
+        axis = np.array([math.cos(turn), math.sin(turn)])
+        across, down = self.mesh @ axis, self.mesh @ np.array([-axis[1], axis[0]])
+        x, y = (across.min() + across.max()) / 2, (down.min() + down.max()) / 2
+        middle = (float(x * axis[0] - y * axis[1]), float(x * axis[1] + y * axis[0]))
+        return Square(middle, AROUND * float(max(np.ptp(across), np.ptp(down))), turn)
+
+    def middle(self) -> tuple[float, float]:
+        (left, top), (right, bottom) = self.mesh.min(0), self.mesh.max(0)
+        return float(left + right) / 2, float(top + bottom) / 2
+
+    def face(self) -> Face:
+        left, top = self.mesh.min(0)
+        right, bottom = self.mesh.max(0)
+        return Face(
+            points=torch.from_numpy(self.five.copy()),
+            box=(float(left), float(top), float(right), float(bottom)),
+            confidence=self.presence,
+        )
+
+
+def five_points(mesh: np.ndarray) -> np.ndarray:
+    """[468 or 478, at least 2] → [5, 2]."""
+    return np.stack([mesh[list(each), :2].mean(0) for each in FIVE])
+
+
+def square_of(face: Face) -> Square:
+    """What to look at for a face that is about there."""
+    left, top, right, bottom = face.box
+    turn = _turn(face.points.detach().cpu().double().numpy())
+    return Square(((left + right) / 2, (top + bottom) / 2), AROUND * max(right - left, bottom - top), turn)
+
+
+def measure(levels: Levels, mesh: FaceMesh, squares: Sequence[Square]) -> list[Measured]:
+    """One look at each square."""
+    points, presence = _look(levels, mesh, squares, mirrored=False)
+    return [Measured(p, five_points(p), q) for p, q in zip(points, presence, strict=True)]
+
+
+def measure_well(levels: Levels, mesh: FaceMesh, squares: Sequence[Square]) -> list[Measured]:
+    """The mean of a look at each square and of one at its mirror image: one alone sits to a side."""
+    points, presence = _look(levels, mesh, squares, mirrored=False)
+    other_points, other_presence = _look(levels, mesh, squares, mirrored=True)
+    return [
+        Measured(p, (five_points(p) + five_points(o)[_MIRRORED]) / 2, (q + r) / 2)
+        for p, o, q, r in zip(points, other_points, presence, other_presence, strict=True)
+    ]
+
+
+def _turn(five: np.ndarray) -> float:
+    x, y = five[1] - five[0]
+    return math.atan2(y, x)
+
+
+def _look(
+    levels: Levels, mesh: FaceMesh, squares: Sequence[Square], mirrored: bool
+) -> tuple[list[np.ndarray], list[float]]:
+    """The meshes [468, 2] in px of the picture, and their presences."""
+    points, presence = [], []
+    for i in range(0, len(squares), _AT_ONCE):
+        some = squares[i : i + _AT_ONCE]
+        views = [levels.square(square.middle, square.side, square.turn, SIZE, mirrored) for square in some]
+        found = mesh(torch.cat(views))
+        for square, numbers in zip(some, found.points.cpu().double().numpy(), strict=True):
+            points.append(_in_picture(numbers[:, :2], square, mirrored))
+        presence += found.presence.double().sigmoid().tolist()
+    return points, presence
+
+
+def _in_picture(points: np.ndarray, square: Square, mirrored: bool) -> np.ndarray:
+    across, down = ((points - SIZE / 2) * (square.side / SIZE)).T
+    if mirrored:
+        across = -across
+    cosine, sine = math.cos(square.turn), math.sin(square.turn)
+    x = square.middle[0] + across * cosine - down * sine
+    y = square.middle[1] + across * sine + down * cosine
+    return np.stack([x, y], axis=1)
