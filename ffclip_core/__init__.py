@@ -5,6 +5,8 @@ from .checkpoints import build, load_encoder, load_generator, load_modulator, lo
 from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
 from .execution.kept_features import KeptFeatures
+from .faces.detection import find_faces
+from .faces.face import Face
 from .families import EMBEDDED, Family, installed_families
 
 __all__ = [
@@ -12,11 +14,13 @@ __all__ = [
     "CheckpointError",
     "Editor",
     "FFCLIPError",
+    "Face",
     "Family",
     "FamilyError",
     "InputError",
     "KeptFeatures",
     "build",
+    "find_faces",
     "installed_families",
     "load_encoder",
     "load_generator",

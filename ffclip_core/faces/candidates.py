@@ -16,6 +16,8 @@ from .levels import Levels
 
 _STEP = 64
 _AT_ONCE = 32
+_LOGIT = 0.0
+"""The least of the detector's score."""
 _CONTRAST = 0.03
 """Of a tile's lightest to its darkest value; less shows nothing."""
 _SMALLEST = 8
@@ -80,7 +82,7 @@ def _looked_at(detector: FaceDetector, tiles: Tensor, places: np.ndarray) -> np.
     found = []
     for turned in (False, True):
         score, box, points = detector(tiles.flip(2, 3) if turned else tiles)
-        which, anchor = (score > 0).nonzero(as_tuple=True)
+        which, anchor = (score > _LOGIT).nonzero(as_tuple=True)
         box, eyes = box[which, anchor].cpu().double().numpy(), points[which, anchor, :2].cpu().double().numpy()
         low, high = box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2
         rows = np.concatenate([low, high, eyes.reshape(-1, 4)], axis=1)

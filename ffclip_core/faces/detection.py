@@ -1,4 +1,4 @@
-"""Find the faces of people in pictures of any kind: BlazeFace on tiles, then the face mesh on what it takes for faces."""
+"""Find the faces of people in pictures: BlazeFace on tiles, then the face mesh on what it takes for faces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRESENT = 0.9
 _FINEST = 4
 """How many tiles the picture's longer side takes at the finest of the scales that are always looked at; more where it
 is several times the shorter one, as in a panorama."""
-_SMALL = 1 / 12
+_SMALL = 1 / 16
 """Of the longer side: where a face is smaller, or there is none, a finer scale is looked at too."""
 _UPSCALED = 0.6
 """The least part of a finer scale's pixels that the picture has to have."""
@@ -41,11 +41,12 @@ _TURN, _NEAR = 0.5, 0.6
 def find_faces(images: Tensor | np.ndarray) -> list[list[Face]]:
     """Pictures [B, H, W, C], floats in [0, 1], alpha laid on white → for each its faces, from left to right.
 
-    Faces are found upright, tilted, mirrored and upside down, from about 20 px and 1/60 of the picture's longer side
-    on, also where the picture's border cuts them. confidence is the mesh's own, from 0.9 on. The points are the middles
-    of the openings of the eyes, the tip of the nose, and the corners of the mouth between the rims of the lips. Computed in
-    float32 where the pictures are (on the CPU, if not CUDA), one picture after the other. Raises InputError for what
-    are no pictures, and CheckpointError where the networks' files are missing or damaged.
+    Faces are found upright, tilted, mirrored and upside down, from about 16 px and 1/60 of the picture's longer side
+    on, also where the picture's border cuts them. The points are the middles of the openings of the eyes, the tip of
+    the nose, and the corners of the mouth between the rims of the lips; box holds the face from forehead to chin;
+    confidence, from 0.9 on, falls also where the face and its mirror image show different points. Computed in float32
+    where the pictures are (CUDA) or on the CPU, one picture after the other. Raises InputError for what are no
+    pictures, and CheckpointError where the networks' files are missing or damaged.
     """
     images = check_pictures(images)
     with _working(images) as (images, detector, mesh):
@@ -84,7 +85,7 @@ def _working(images: Tensor) -> Iterator[tuple[Tensor, FaceDetector, FaceMesh]]:
 def _find(levels: Levels, detector: FaceDetector, mesh: FaceMesh) -> list[Face]:
     longer, shorter = max(levels.height, levels.width), min(levels.height, levels.width)
     finest = _FINEST
-    while finest * 2 * shorter <= 2.5 * _FINEST * longer and finest * 2 * TILE <= longer:
+    while 3 * finest * shorter <= _FINEST * longer and finest * 2 * TILE <= longer:
         finest *= 2
     scales = [2**i for i in range(finest.bit_length())]
     found = _measured(levels, mesh, candidates(levels, detector, scales))
@@ -103,7 +104,7 @@ def _measured(levels: Levels, mesh: FaceMesh, tried: Sequence[Candidate]) -> lis
         squares = [_square(place[attempt]) for place in waiting]
         first = measure(levels, mesh, squares)
         second = measure_well(levels, mesh, [each.square() for each in first])
-        present = [each.presence >= PRESENT for each in second]
+        present = [each.confidence >= PRESENT for each in second]
         found += [each for each, there in zip(second, present, strict=True) if there]
         waiting = [place for place, there in zip(waiting, present, strict=True) if not there]
     return _apart(found)
@@ -147,7 +148,7 @@ def _side(measured: Measured) -> float:
 def _apart(found: Sequence[Measured]) -> list[Measured]:
     """Without those whose middle lies in the box of a better one."""
     kept: list[Measured] = []
-    for each in sorted(found, key=lambda each: -each.presence):
+    for each in sorted(found, key=lambda each: -each.confidence):
         x, y = each.middle()
         if not any(_holds(other, x, y) for other in kept):
             kept.append(each)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class SameConv2d(nn.Conv2d):
-    """Padded as TensorFlow's "SAME" does for pictures of an even size: of an odd number of rows the last has one more."""
+    """Padded as TensorFlow's "SAME" does for pictures of an even size: the odd row is the last."""
 
     def forward(self, x: Tensor) -> Tensor:
         step, reach = self.stride[0], self.kernel_size[0]

@@ -22,8 +22,9 @@ _NUMBERS = 16
 
 
 class Tiles(NamedTuple):
-    """For each tile what all its anchors say: score [B, 896], a face where above 0 (its logit); box [B, 896, 4], middle
-    and size; points [B, 896, 6, 2], the eyes (left in the upright picture first), nose, mouth and ears; px of the tile."""
+    """For each tile what all its anchors say, in px of the tile: score [B, 896], a face where above 0 (its logit); box
+    [B, 896, 4], middle and size; points [B, 896, 6, 2], the eyes (left in the upright picture first), nose, mouth and
+    ears."""
 
     score: Tensor
     box: Tensor
