@@ -18,7 +18,7 @@ from ..pictures import _extremes, check_pictures
 from .candidates import Candidate, candidates
 from .face import Face
 from .levels import Levels
-from .meshes import AROUND, Measured, Square, measure, measure_well, square_of
+from .meshes import AROUND, Measured, Square, measure, measure_moved, measure_well, square_of
 from .weights import networks
 
 PRESENT = 0.9
@@ -65,8 +65,7 @@ def follow_faces(image: Tensor | np.ndarray, faces: Sequence[Face]) -> list[Face
         return []
     with _working(image) as (images, _, mesh):
         levels = Levels(images[0])
-        first = measure(levels, mesh, [square_of(face) for face in faces])
-        return [found.face() for found in measure(levels, mesh, [found.square() for found in first])]
+        return [found.face() for found in measure_moved(levels, mesh, [square_of(face) for face in faces])]
 
 
 @contextmanager

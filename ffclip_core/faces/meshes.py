@@ -28,6 +28,7 @@ _MIRRORED = [1, 0, 2, 4, 3]
 _DISAGREEMENT = 0.2
 """Of the eyes' distance. What is no face looks like one to the network often enough, but its points are others in the
 mirror: by 0.07 to 0.4, those of faces by 0.01 to 0.06. So 0.065 takes a tenth off the confidence."""
+_MOVED = 0.4
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,29 @@ def measure_well(levels: Levels, mesh: FaceMesh, squares: Sequence[Square]) -> l
     return [_agreed(p, o, (q + r) / 2) for p, q, o, r in zip(*looks[0], *looks[1], strict=True)]
 
 
+def measure_moved(levels: Levels, mesh: FaceMesh, squares: Sequence[Square]) -> list[Measured]:
+    """Of faces that were there a moment ago: a look at the mirror image of each square, then one at the square that it
+    shows, which counts. How far they are apart says less here, since the faces have moved between."""
+    first = [
+        Measured(p, five_points(p)[_MIRRORED], q) for p, q in zip(*_look(levels, mesh, squares, True), strict=True)
+    ]
+    second = measure(levels, mesh, [each.square() for each in first])
+    return [
+        Measured(each.mesh, each.five, each.confidence * _agreement(before.five, each.five, _MOVED))
+        for before, each in zip(first, second, strict=True)
+    ]
+
+
 def _agreed(mesh: np.ndarray, other: np.ndarray, presence: float) -> Measured:
     one, two = five_points(mesh), five_points(other)[_MIRRORED]
-    five = (one + two) / 2
-    apart = np.linalg.norm(one - two, axis=1).mean() / max(float(np.linalg.norm(five[1] - five[0])), 1e-6)
-    return Measured(mesh, five, presence * math.exp(-((float(apart) / _DISAGREEMENT) ** 2)))
+    return Measured(mesh, (one + two) / 2, presence * _agreement(one, two, _DISAGREEMENT))
+
+
+def _agreement(one: np.ndarray, other: np.ndarray, tolerance: float) -> float:
+    """Of two measurements of five points, in (0, 1]. tolerance in the eyes' distance."""
+    eyes = max(float(np.linalg.norm(one[1] - one[0] + other[1] - other[0])) / 2, 1e-6)
+    apart = float(np.linalg.norm(one - other, axis=1).mean()) / eyes
+    return math.exp(-((apart / tolerance) ** 2))
 
 
 def _turn(five: np.ndarray) -> float:
