@@ -15,7 +15,8 @@ from ..networks.face_detector import TILE, FaceDetector
 from .levels import Levels
 
 _STEP = 64
-_AT_ONCE = 32
+_AT_ONCE = 8
+"""More tiles than these do not fit into a processor's cache."""
 _LOGIT = 0.0
 """The least of the detector's score."""
 _CONTRAST = 0.03

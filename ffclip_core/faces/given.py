@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -96,7 +94,7 @@ def _numbers(values: object, what: str) -> np.ndarray:
         numbers = np.array(values.detach().cpu().double().numpy() if isinstance(values, Tensor) else values, np.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{what} are numbers, x and y in px: {str(error)[:200]}.") from error
-    if not all(math.isfinite(number) for number in (numbers.sum(), np.abs(numbers).max(initial=0))):
+    if not np.isfinite(numbers).all():
         raise InputError(f"{what} hold NaN or infinity: give x and y in px.")
     return numbers
 

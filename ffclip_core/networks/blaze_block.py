@@ -20,18 +20,18 @@ class SameConv2d(nn.Conv2d):
 
 
 class BlazeBlock(nn.Module):
-    """Depthwise and pointwise convolution and a shortcut, which is halved by its maxima and filled with zeros."""
+    """Depthwise and pointwise convolution; the shortcut, halved by its maxima, is added to the first channels."""
 
     def __init__(self, before: int, after: int, stride: int, activation: nn.Module) -> None:
         super().__init__()
         self.depthwise = SameConv2d(before, before, 3, stride, groups=before)
         self.pointwise = nn.Conv2d(before, after, 1)
         self.activation = activation
-        self.stride, self.more = stride, after - before
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, before, H, W] → [B, after, H / stride, W / stride]."""
         shortcut = F.max_pool2d(x, 2) if self.stride == 2 else x
-        if self.more:
-            shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.more))
-        return self.activation(self.pointwise(self.depthwise(x)) + shortcut)
+        x = self.pointwise(self.depthwise(x))
+        x[:, : shortcut.shape[1]] += shortcut
+        return self.activation(x)

@@ -36,7 +36,7 @@ class FaceDetector(nn.Module):
     def __init__(self, *, family: str | None = None) -> None:
         super().__init__()
         self.family = family
-        self.stem = nn.Sequential(SameConv2d(3, 24, 5, 2), nn.ReLU())
+        self.stem = nn.Sequential(SameConv2d(3, 24, 5, 2), nn.ReLU(inplace=True))
         self.fine, width = _blocks(24, _FINE)
         self.coarse, coarse_width = _blocks(width, _COARSE)
         self.fine_box = nn.Conv2d(width, _FINE_ANCHORS * _NUMBERS, 1)
@@ -64,7 +64,7 @@ def _blocks(width: int, plan: tuple[int | tuple[int, int], ...]) -> tuple[nn.Seq
     blocks = []
     for entry in plan:
         after, stride = entry if isinstance(entry, tuple) else (entry, 1)
-        blocks.append(BlazeBlock(width, after, stride, nn.ReLU()))
+        blocks.append(BlazeBlock(width, after, stride, nn.ReLU(inplace=True)))
         width = after
     return nn.Sequential(*blocks), width
 
