@@ -2,10 +2,9 @@
 
 python -m ffclip.ffclip_core.dev.measure_faces FOLDER [--only CONDITION]
 
-FOLDER holds photographs and faces.json: {"name.jpg": {"faces": [{"points": [[x, y] × 5], "box": [left, top, right,
-bottom]}]}}, points and px as in ffclip_core.faces.face.Face. A face counts as found where a found one has its middle in
-the known box and the known eyes' distance within a half. Errors are the mean distance of eyes and mouth corners from
-their places, in % of the eyes' distance.
+FOLDER holds photographs and faces.json: {"name.jpg": {"faces": [{"points": [[x, y] × 5]}]}}, points and px as in
+ffclip_core.faces.face.Face. A face counts as found where the mean of the found points is within 0.8 of the eyes'
+distance of theirs. Errors are the mean distance of eyes and mouth corners from their places, in % of the eyes' distance.
 """
 
 from __future__ import annotations
@@ -221,7 +220,8 @@ def faceless(photos: list[Photo]) -> Iterator[Photo]:
             (0, high[1], width, height),
         ):
             if box[2] - box[0] >= 60 and box[3] - box[1] >= 60:
-                yield Photo(photo.picture.crop(tuple(round(each) for each in box)), [])
+                left, top, right, bottom = (round(each) for each in box)
+                yield Photo(photo.picture.crop((left, top, right, bottom)), [])
 
 
 CONDITIONS: dict[str, Callable[[list[Photo]], Iterator[Photo]]] = {
