@@ -4,7 +4,8 @@ python -m ffclip.ffclip_core.dev.measure_faces FOLDER [--only CONDITION]
 
 FOLDER holds photographs and faces.json: {"name.jpg": {"faces": [{"points": [[x, y] × 5]}]}}, points and px as in
 ffclip_core.faces.face.Face. A face counts as found where the mean of the found points is within 0.8 of the eyes'
-distance of theirs. Errors are the mean distance of eyes and mouth corners from their places, in % of the eyes' distance.
+distance of theirs. Errors are the mean distance of eyes and mouth corners from their places, in % of the eyes'
+distance.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def around(photo: Photo, points: Points, face: float, cut: tuple[float, float] =
 
 
 def shaded(photo: Photo, change: Callable[[Image.Image], Image.Image]) -> Photo:
-    return Photo(change(photo.picture), photo.faces)
+    return Photo(change(photo.picture), photo.faces, photo.others)
 
 
 def _values(picture: Image.Image, change: Callable[[np.ndarray], np.ndarray]) -> Image.Image:
