@@ -128,7 +128,7 @@ def _overlap(one: Candidate, other: Candidate) -> float:
         for a, b in zip(one.middle, other.middle, strict=True)
     ]
     common = max(sides[0], 0.0) * max(sides[1], 0.0)
-    return common / (one.side**2 + other.side**2 - common)
+    return common / max(one.side**2 + other.side**2 - common, 1e-9)
 
 
 def _differ(one: Candidate, other: Candidate) -> bool:
