@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_driver import kernels
+from fake_driver import decided, kernels
 
-__all__ = ["kernels"]
+__all__ = ["decided", "kernels"]
 
 
 @pytest.fixture(autouse=True)

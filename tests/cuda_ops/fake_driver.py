@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import torch
 from ffclip.cuda_ops import ladder
 from ffclip.cuda_ops.compiler import SOURCE
 from ffclip.cuda_ops.driver import Sizes
@@ -106,15 +107,29 @@ def structures() -> dict[str, list[tuple[str, type]]]:
     return found
 
 
-@pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDriver]:
-    """The operators take tensors on the CPU through the kernels, by a driver that keeps a record."""
+@pytest.fixture(scope="session")
+def decided() -> tuple[FakeDriver, ladder.Ladder]:
+    """A ladder whose kernels have passed their test, which takes half a second."""
     driver = FakeDriver()
-    fake = ladder.Ladder("cpu", lambda device: driver, lambda architecture: (b"", "0.0"))
-    monkeypatch.setattr(ladder, "LADDER", fake)
-    monkeypatch.delenv(ladder.SWITCH, raising=False)
-    from ffclip.cuda_ops import status
+    made = _ladder(driver)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(ladder.SWITCH, raising=False)
+        assert made.status(torch.device("cpu")) == "CUDA kernels (NVRTC 0.0, sm_90)"
+    return driver, made
 
-    assert status("cpu") == "CUDA kernels (NVRTC 0.0, sm_90)"
-    driver.launches.clear()
-    yield driver
+
+@pytest.fixture
+def kernels(decided: tuple[FakeDriver, ladder.Ladder], monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    """The operators take tensors on the CPU through the kernels, by a driver that keeps a record."""
+    driver, made = decided
+    # One of its own: what a test does to it is forgotten.
+    own = _ladder(driver)
+    own._rungs.update(made._rungs)
+    monkeypatch.setattr(ladder, "LADDER", own)
+    monkeypatch.setattr(driver, "launches", [])
+    monkeypatch.setattr(driver, "current_stream", driver.current_stream)
+    return driver
+
+
+def _ladder(driver: FakeDriver) -> ladder.Ladder:
+    return ladder.Ladder("cpu", lambda device: driver, lambda architecture: (b"", "0.0"))
