@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
+import fresh
 import pytest
 import torch
 from fake_driver import FakeDriver
@@ -150,7 +149,7 @@ assert not names, names
 assert threading.active_count() == before
 assert not torch.cuda.is_initialized()
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    fresh.run(code)
 
 
 def test_each_device_has_its_own_answer(kernels: FakeDriver) -> None:

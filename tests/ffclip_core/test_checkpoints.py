@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import fresh
 import pytest
 import torch
 from ffclip.ffclip_core import (
@@ -93,7 +92,7 @@ def test_weights_live_on_when_their_file_is_replaced(tmp_path: Path) -> None:
         "import sys; from ffclip.ffclip_core import load_generator; g = load_generator(sys.argv[1]);"
         "open(sys.argv[1], 'wb').close(); print(sum(p.sum().item() for p in g.parameters()))"
     )
-    subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True)
+    fresh.run(code, path)
 
 
 def test_heads_that_do_not_divide_the_width(tmp_path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Future
 from functools import partial
 
+import fresh
 import pytest
 import torch
 from ffclip.ffclip_core.execution.crew import Crew, crew
@@ -40,7 +39,7 @@ def hands(request: pytest.FixtureRequest) -> Crew:
 @pytest.mark.parametrize(("threads", "members", "each"), [(1, 1, 0), (2, 2, 1), (8, 8, 1), (12, 6, 2), (20, 6, 3)])
 def test_nobody_else_s_number_of_threads_changes(threads: int, members: int, each: int) -> None:
     code = THREADS.format(threads=threads)
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
+    said = fresh.run(code).split("\n")
     assert said[:3] == [f"{members} {each} True", f"{ {each or threads} } {threads} [{threads}]", "3"]
 
 
@@ -178,8 +177,7 @@ def test_a_forked_process_has_a_crew_of_its_own() -> None:
         "if not child: os._exit(0 if crew() is not hands and crew().run(lambda: 2) == 2 else 1)\n"
         "print(os.waitpid(child, 0)[1])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "0", done.stderr
+    assert fresh.run(code).strip() == "0"
 
 
 def test_the_same_threads_each_time() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import fresh
 import golden
 import layouts
 import pytest
@@ -102,9 +102,7 @@ print(sum(value.nbytes for value in encoder.state_dict().values()))
 
 def peak(path: Path) -> tuple[int, int, int]:
     """The most memory that loading an encoder takes, that loading and using it takes, and the encoder's size."""
-    command = [sys.executable, "-c", PEAK, path, Path(golden.__file__).parent]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    loading, using, size = map(int, done.stdout.split())
+    loading, using, size = map(int, fresh.run(PEAK, path, Path(golden.__file__).parent).split())
     assert loading > 0.9 * size  # Else it was not measured.
     return loading, using, size
 

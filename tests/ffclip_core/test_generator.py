@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import ffclip.ffclip_core.execution.by_crew as by_crew
 import ffclip.ffclip_core.execution.generator as fast
+import fresh
 import golden
 import pytest
 import torch
@@ -361,8 +361,7 @@ def test_memory_stays_flat_for_any_number_of_pictures() -> None:
     """Besides the pictures themselves."""
 
     def extra(count: int) -> int:
-        arguments = [sys.executable, "-c", MEMORY, str(count), str(Path(golden.__file__).parent)]
-        return int(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+        return int(fresh.run(MEMORY, count, Path(golden.__file__).parent))
 
     few, many, more = extra(8), extra(20), 12 * 3 * 512**2 * 4
     # Less than half as much as a second copy of the 12 more pictures, let alone their features, would take.

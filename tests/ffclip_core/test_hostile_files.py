@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import fresh
 import hostile
 import memory
 import pytest
@@ -75,12 +74,7 @@ print("files", len(files))
 @pytest.mark.slow
 def test_the_corpus(tmp_path: Path) -> None:
     tests = Path(hostile.__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", GUARD + RUN, str(tmp_path), str(tests)],
-        capture_output=True, text=True, timeout=900, cwd=tmp_path,
-    )  # fmt: skip
-    *complaints, last = done.stdout.splitlines() or [""]
-    assert done.returncode == 0, done.stderr[-2000:]
+    *complaints, last = fresh.run(GUARD + RUN, tmp_path, tests, cwd=tmp_path).splitlines() or [""]
     assert complaints == []
     assert int(last.removeprefix("files ")) > 60
     assert [path.name for path in tmp_path.iterdir() if "ran" in path.name] == []
