@@ -6,17 +6,57 @@ Without them the tests that need them are skipped; in CI (CI=true) they fail ins
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
+
+
+# Beside those with a server, which come first: files that take longest, so that no process is left alone with one at
+# the end. A name that is gone costs nothing, one that is missing a little time.
+LONG = (
+    "test_full_size", "test_generator", "test_encoder", "test_hostile_files", "test_training", "test_benchmark",
+    "test_compiler", "test_wrappings", "test_published_layouts",
+)  # fmt: skip
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with tests that take long come first, those with a server before the others, so that with pytest-xdist's
-    `-n 2 --dist loadfile --no-loadscope-reorder` no process is left alone with them at the end."""
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    serving = {item.path for item in items if "server" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.path not in long, item.path not in serving))
+    """Files that take long come first."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: (not _servers(item.nodeid), order.get(item.path.stem, len(order))))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With pytest-xdist's `--dist loadfile`, files that use the same servers are done by one process: to start a
+    ComfyUI takes longer than most files."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _servers(nodeid) or super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+@cache
+def _text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def _servers(nodeid: str) -> str:
+    """Which servers of the session a test's file uses: those of pages, the plain one, or none."""
+    path = nodeid.partition("::")[0]
+    if not path.startswith("tests/server/"):
+        return ""
+    if "with Server(" in (text := _text(path)):  # One of its own.
+        return ""
+    return "pages" if "open_template" in text else "server"
 
 
 def _named(variable: str, what: str) -> str:

@@ -76,7 +76,7 @@ def _forked(code: str, arguments: Sequence[str], cwd: str) -> tuple[int, str, st
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
         status = int(process.stdout.readline())
-        return status, *(_text(streams[name]) for name in ("stdout", "stderr"))
+        return status, _text(streams["stdout"]), _text(streams["stderr"])
 
 
 def _text(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess  # noqa: S404
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,26 +27,41 @@ def test(pytest_arguments: Sequence[str], fast: bool) -> int:
     given = variables() | {"PYTHONPATH": str(pack), "FFCLIP_COMFYUI": str(comfyui), "FFCLIP_NEWER_FRONTEND": str(page)}
     if program:
         given["FFCLIP_BROWSER"] = program
-    checks = {
-        "ruff check": (["ruff", "check", "."], given),
-        "ruff format": (["ruff", "format", "--check", "."], given),
-        "pyright": (
-            ["pyright", "--pythonpath", sys.executable],
-            given | {"PYTHONPATH": os.pathsep.join([str(pack), str(comfyui)])},
-        ),
-    }
+    # The many processes to come need not compile the same modules each.
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
     failed = []
-    for name, (command, its_variables) in checks.items():
-        print(f"{name}:", flush=True)
-        if subprocess.run([python, "-m", *command], cwd=ROOT, env=its_variables).returncode:
+
+    def judge(name: str, status: int) -> None:
+        if status:
             failed.append(name)
+
+    for name, arguments in {"ruff check": ["check", "."], "ruff format": ["format", "--check", "."]}.items():
+        print(f"{name}:", flush=True)
+        judge(name, subprocess.run([python, "-m", "ruff", *arguments], cwd=ROOT, env=given).returncode)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        # Beside the tests, which leave processors idle while they wait for pages and servers.
+        types = subprocess.Popen(
+            [python, "-m", "pyright", "--pythonpath", sys.executable],
+            cwd=ROOT,
+            env=given | {"PYTHONPATH": os.pathsep.join([str(pack), str(comfyui)])},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            # Three files at a time where there are two cores, for the same reason; arguments that follow win (-n 0
+            # runs all in one process). Files that share servers are kept together by tests/conftest.py, not by
+            # loadgroup: pytest-xdist 3.8 loses the groups with pytest 9.2, without a word.
+            command = [python, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+            command += ["-m", "not slow"] if fast else []
+            tests = subprocess.run([*command, *pytest_arguments], cwd=ROOT, env={"OMP_NUM_THREADS": "1"} | given)
+            judge("pyright", types.wait())
+        finally:
+            types.kill()
+        said.seek(0)
+        print(f"pyright:\n{said.read().rstrip()}", flush=True)
+    judge("pytest", tests.returncode)
     if failed:
-        print(f"FAILED so far: {', '.join(failed)}", flush=True)
-    # Two files at a time, each on a core of its own; arguments that follow win (-n 0 runs all in one process).
-    # Not loadgroup: pytest-xdist 3.8 loses the groups with pytest 9.2, without a word.
-    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command += ["-m", "not slow"] if fast else []
-    tests = subprocess.run([*command, *pytest_arguments], cwd=ROOT, env={"OMP_NUM_THREADS": "1"} | given)
+        print(f"FAILED: {', '.join(failed)}", flush=True)
     return tests.returncode or len(failed)
 
 
