@@ -45,7 +45,8 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeNvrtc:
     return fake
 
 
-@pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 100, 120])
+# The oldest, the first that computes in bfloat16, the first of today's, the newest: the source is the same for all.
+@pytest.mark.parametrize("architecture", [75, 80, 90, 120])
 def test_every_kernel_compiles(architecture: int, nvrtc: compiler.Nvrtc) -> None:
     if architecture > nvrtc.architectures[-1]:
         pytest.skip(f"NVRTC {nvrtc.version} is older than sm_{architecture}")

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ffclip.bootstrap.command_line import parse
+from ffclip.bootstrap.command_line import exit_status, parse
 from ffclip.ffclip_core.dev import PACK, ROOT, RunError
+from ffclip.ffclip_core.dev.__main__ import main
 from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.dev.demo import edit
 from PIL import Image
@@ -79,13 +80,17 @@ def test_an_empty_prompt_ends_in_one_sentence_and_without_a_picture(demo: Callab
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_no_picture_ends_in_one_sentence(comfyui_folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_ends_in_one_sentence(
+    comfyui_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a ComfyUI is started; as run.py's other half tells it."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "text.png").write_text("no picture")
-    command = run_py(comfyui_folder, "demo", "--image", "text.png")
-    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert finished.returncode == 1
-    assert "text.png is no picture that can be read" in finished.stderr
-    assert "\n" not in finished.stderr.strip()
+    monkeypatch.setattr(sys, "argv", ["", "demo", "--image", "text.png", "--comfyui", str(comfyui_folder)])
+    assert exit_status(main) == 1
+    told = capsys.readouterr()
+    assert "text.png is no picture that can be read" in told.err and not told.out
+    assert "\n" not in told.err.strip()
     assert [path.name for path in tmp_path.iterdir()] == ["text.png"]
 
 
