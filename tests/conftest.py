@@ -15,18 +15,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-# Beside those with a server, which come first: files that take longest, so that no process is left alone with one at
-# the end. A name that is gone costs nothing, one that is missing a little time.
-LONG = (
-    "test_full_size", "test_generator", "test_encoder", "test_hostile_files", "test_training", "test_benchmark",
-    "test_compiler", "test_wrappings", "test_published_layouts",
+# Which files come first, so that no process is left alone with a long one at the end: those that share something, then
+# those that take longest. A name that is gone costs nothing, one that is missing a little time.
+FIRST = (
+    "pages", "server", "nodes",
+    "test_full_size", "test_hostile_files", "test_guest", "test_generator", "test_encoder", "test_training",
+    "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first."""
-    order = {name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: (not _servers(item.nodeid), order.get(item.path.stem, len(order))))
+    order = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(_shared(item.nodeid) or item.path.stem, len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -39,7 +40,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _servers(nodeid) or super()._split_scope(nodeid)
+            return _shared(nodeid) or super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 
@@ -49,14 +50,15 @@ def _text(path: str) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def _servers(nodeid: str) -> str:
-    """Which servers of the session a test's file uses: those of pages, the plain one, or none."""
+def _shared(nodeid: str) -> str:
+    """What a test's file shares with others that takes long to start: the servers of pages, the plain one, ComfyUI's
+    modules, or nothing."""
     path = nodeid.partition("::")[0]
-    if not path.startswith("tests/server/"):
+    if path.startswith("tests/nodes/"):
+        return "nodes"
+    if not path.startswith("tests/server/") or "with Server(" in _text(path):  # One of its own.
         return ""
-    if "with Server(" in (text := _text(path)):  # One of its own.
-        return ""
-    return "pages" if "open_template" in text else "server"
+    return "pages" if "open_template" in _text(path) else "server"
 
 
 def _named(variable: str, what: str) -> str:

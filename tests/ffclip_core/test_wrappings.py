@@ -81,7 +81,7 @@ def same(found: nn.Module, expected: nn.Module, without: tuple[str, ...] = ()) -
 
 @pytest.mark.parametrize("kind", LOADERS)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_wrapping_of_any_depth(kind: str, data: st.DataObject, networks: dict, tmp_path: Path) -> None:
     """Wrappings and prefixes, nested in any order, with other things beside at every depth."""
     content: Any = tensors_of(kind, networks[kind])
