@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,19 +28,20 @@ def test_an_interrupt_of_a_long_grid_lands_soon(server: Server, workflow: Callab
     invert["image"] = ["repeat", 0]
     encode["text"] = "\n".join(f"{COLOURS[i % 8]} hair number {i}" for i in range(lines))
     node_id, _ = only(graph, step)
-    begun: list[float] = []
+    done: list[float] = []
     asked: list[float] = []
 
     def watch(kind: str, data: dict[str, Any]) -> None:
-        if kind == "executing" and data["node"] == node_id:
-            begun.append(time.monotonic())
-        if kind == "progress" and data["node"] == node_id and data["value"] >= 8 and not asked:
-            assert data["value"] < data["max"] / 2, "the step is over too soon to be interrupted"
-            asked.append(time.monotonic())
+        if kind != "progress" or data["node"] != node_id:
+            return
+        done.append(data["value"] / data["max"])
+        if data["value"] >= 8 and not asked:
+            assert done[-1] < 1 / 2, "the step is over too soon to be interrupted"
+            asked.append(done[-1])
             server.post("/interrupt")
 
     with pytest.raises(RunError, match="interrupted"):
         server.run(graph, watch)
-    # A second, or on a busy machine as long as it took until then, which was for the first few of very many.
-    assert time.monotonic() - asked[0] < max(1, asked[0] - begun[0])
+    # In work, not in seconds, which another busy program takes away.
+    assert done[-1] < asked[0] + 1 / 4
     assert server.run(workflow("edit-by-text"))["status"]["status_str"] == "success"
