@@ -10,6 +10,7 @@ import torch
 from ..errors import CheckpointError, FFCLIPError
 from ..execution.encoder import FastEncoder
 from ..execution.generator import FastGenerator
+from ..networks.aligner import Aligner
 from ..networks.encoder import Encoder
 from ..networks.generator import Generator
 from ..networks.modulation import Modulator
@@ -18,8 +19,8 @@ from .stored import Stored
 if TYPE_CHECKING:
     from ..networks.text_encoder import TextEncoder
 
-Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder"
-KINDS = ("generator", "encoder", "modulator", "text_encoder")
+Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder | Aligner"
+KINDS = ("generator", "encoder", "modulator", "text_encoder", "aligner")
 # No network of this kind has a number in its architecture, or a count of parameters, beyond these.
 _LARGEST_NUMBER = 200_000
 _LARGEST_NETWORK = 2_000_000_000
@@ -38,12 +39,12 @@ def network_class(kind: str) -> type[Network]:
                 f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
             ) from error
         return TextEncoder
-    return {"generator": FastGenerator, "encoder": FastEncoder, "modulator": Modulator}[kind]
+    return {"generator": FastGenerator, "encoder": FastEncoder, "modulator": Modulator, "aligner": Aligner}[kind]
 
 
 def kind_of(network: Network) -> str:
     """Which of KINDS it is, drawn or computed fast or not."""
-    bases = {"generator": Generator, "encoder": Encoder, "modulator": Modulator}
+    bases = {"generator": Generator, "encoder": Encoder, "modulator": Modulator, "aligner": Aligner}
     return next((kind for kind, base in bases.items() if isinstance(network, base)), "text_encoder")
 
 
@@ -99,6 +100,8 @@ class Part:
             told = f"encoder of {width}×{height} px, {layers} layers"
         elif self.kind == "modulator":
             told = f"modulation blocks, {layers} layers"
+        elif self.kind == "aligner":
+            told = f"aligner of {numbers.get('input_size')} px"
         else:
             told = f"text encoder, {numbers.get('embed_dim')} wide"
         return f"{told} ({self.family or self.layout})"

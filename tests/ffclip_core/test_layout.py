@@ -40,6 +40,7 @@ FLOORS = [
     {"ffclip_core.dev", "ffclip_core.benchmark", "ffclip_core.training"},
     {"ffclip_core"},
     {"ffclip_core.editor"},
+    {"ffclip_core.faces"},
     {"ffclip_core.families"},
     {"ffclip_core.checkpoints"},
     {"ffclip_core.execution"},
