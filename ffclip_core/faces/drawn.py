@@ -32,6 +32,7 @@ _MOST = 64  # Places that are looked at again, at each level.
 _FEWEST_CELLS = 3
 _SMALLEST = 4.0  # Px of a frame's side.
 _ABOUT = 1.4
+_SURE = 0.5  # The least logit of mirrored: most pictures are not, and of some people nobody can tell.
 _AROUND = [2 * math.pi * i / 16 for i in range(16)]
 
 
@@ -138,7 +139,7 @@ def _look_again(image: Tensor, frame: Frame, aligner: Aligner) -> tuple[Frame, F
         confidence = float((on[0] * expected).sum()) / union if union else 0.0
     if confidence < CONFIDENT:
         return None
-    return frame, _face(frame, mirrored > 0, confidence, aligner)
+    return frame, _face(frame, mirrored > _SURE, confidence, aligner)
 
 
 def _fitted(places: Tensor, weights: Tensor) -> list[Frame]:

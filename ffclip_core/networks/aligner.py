@@ -113,8 +113,8 @@ class Aligner(nn.Module):
         require_numbers(x, "The pictures")
         if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % 16 or x.shape[3] % 16:
             raise InputError(
-                "The aligner takes pictures of shape [batch, 3, height, width], sides multiples of 16 px, but was given "
-                f"{list(x.shape)}: ffclip_core.faces.drawn.see cuts such out."
+                "The aligner takes pictures of shape [batch, 3, height, width], sides multiples of 16 px, but was "
+                f"given {list(x.shape)}: ffclip_core.faces.drawn.see cuts such out."
             )
         require_finite(x, "The pictures", "picture", "channel", "row", "column")
         features = [F.relu(self.stem(x))]

@@ -3,14 +3,16 @@
 python -m ffclip.ffclip_core.training.train_aligner DATA RUN
 
 Draws whole avatars into DATA, where they are not there yet, and puts pictures together from them as it goes. Each is
-seen twice: whole, as faces are looked for, and near the frame, as they are looked at again. All that is asked of a cell
-is known; beside that, the frame that is fitted to the cells' places is compared with the true one.
+seen whole, as faces are looked for, and twice near the frame, as they are looked at again, once flipped. All that is
+asked of a cell is known; beside that, the frame that is fitted to the cells' places is compared with the true one.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,13 +53,17 @@ def _worker(rank: int, run: settings.Run, drawn: int) -> None:
     def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         each = max(1, run.batch // len(SIZES))
         pictures = [wide(drawings, each, size, rng) for size in SIZES]
-        parts = [example(one, aligner.input_size, rng, near) for one in pictures for near in (False, True)]
-        x, *known = (torch.cat(part).to(run.device) for part in zip(*parts, strict=True))
+        whole, near = (
+            join([example(one, aligner.input_size, rng, near) for one in pictures]) for near in (False, True)
+        )
+        x, frames, there, mirrored, seen = (part.to(run.device) for part in join([whole, near, flipped(near)]))
         # At last the batch statistics are frozen, and nothing is rounded.
         aligner.train(step < 0.7 * run.steps)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=step < 0.7 * run.steps):
             cells = aligner(x.contiguous(memory_format=torch.channels_last))
-        return alignment_losses(cells, *known)
+        _, one, other = cells.mirrored.chunk(3)
+        side = mirrored_loss(one - other, mirrored.chunk(3)[1])
+        return alignment_losses(cells, frames, there, seen) | {"mirrored": side}
 
     def sheet(network: Aligner, folder: Path) -> None:
         _sheet(network, drawings, folder)
@@ -67,12 +73,32 @@ def _worker(rank: int, run: settings.Run, drawn: int) -> None:
         save_part(run.folder / "aligner.safetensors", trained)
 
 
-def example(
-    pictures: Wide, size: int, rng: np.random.Generator, near: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What the network sees of pictures, whole or near the first person's frame: x [B, 3, size, size] in [-1, 1]; the
-    frames [B, PEOPLE, 4] in its px and who is there [B, PEOPLE]; mirrored [B], 0 or 1, or -1 where that can't be told;
-    seen [B, size / CELL, size / CELL]: which cells lie in the picture."""
+class Examples(NamedTuple):
+    """What the network sees: x [B, 3, size, size] in [-1, 1]. What is so: the people's frames [B, PEOPLE, 4] in px of x
+    and who is there [B, PEOPLE]; mirrored [B], 0 or 1, or -1 where that can't be told; seen [B, size / CELL, size /
+    CELL]: which cells lie in the picture."""
+
+    x: Tensor
+    frames: Tensor
+    there: Tensor
+    mirrored: Tensor
+    seen: Tensor
+
+
+def join(parts: Sequence[Examples]) -> Examples:
+    return Examples(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def flipped(of: Examples) -> Examples:
+    """The same, left and right exchanged."""
+    mx, my, ax, ay = of.frames.unbind(2)
+    frames = torch.stack([of.x.shape[3] - mx, my, ax, -ay], 2)
+    mirrored = torch.where(of.mirrored < 0, of.mirrored, 1 - of.mirrored)
+    return Examples(of.x.flip(3), frames, of.there, mirrored, of.seen.flip(2))
+
+
+def example(pictures: Wide, size: int, rng: np.random.Generator, near: bool) -> Examples:
+    """What is seen of pictures whole, or near the first person's frame."""
     count = len(pictures.pixels)
     views = torch.stack([_view(pictures, i, rng, near) for i in range(count)])
     left, top, right, bottom = (pictures.rectangle[:, i, None, None] for i in range(4))
@@ -93,7 +119,7 @@ def example(
     frames = torch.stack([_within(pictures.frames[:, i], views, size) for i in range(PEOPLE)], 1)
     told = near & pictures.there[:, 0]
     mirrored = torch.where(told, pictures.mirrored[:, 0].float(), -torch.ones(count))
-    return seen * 2 - 1, frames, pictures.there, mirrored, inside
+    return Examples(seen * 2 - 1, frames, pictures.there, mirrored, inside)
 
 
 def _view(pictures: Wide, i: int, rng: np.random.Generator, near: bool) -> Tensor:
@@ -116,8 +142,16 @@ def _within(frames: Tensor, views: Tensor, size: int) -> Tensor:
     return torch.cat([middle, axis], 1)
 
 
-def alignment_losses(cells: Cells, frames: Tensor, there: Tensor, mirrored: Tensor, seen: Tensor) -> dict[str, Tensor]:
-    """What the cells say of examples, and what is so: see example()."""
+def mirrored_loss(difference: Tensor, mirrored: Tensor) -> Tensor:
+    """Of the logits [B] of pictures minus those of the same flipped: what does not tell left from right cancels, and
+    does not hide what does. mirrored: as in Examples."""
+    told = mirrored >= 0
+    sides = F.binary_cross_entropy_with_logits(difference, mirrored.clamp_min(0), reduction="none")
+    return (sides * told).sum() / told.sum().clamp_min(1)
+
+
+def alignment_losses(cells: Cells, frames: Tensor, there: Tensor, seen: Tensor) -> dict[str, Tensor]:
+    """What the cells say of examples, and what is so: see Examples."""
     points = cell_centres(*seen.shape[1:], device=seen.device).expand(len(seen), -1, -1, -1)
     places = torch.stack([to_places(points, frames[:, i]) for i in range(PEOPLE)])
     middle = points.new_tensor([(FACE[0] - 140) / FRAME_HALF, (FACE[1] - 120) / FRAME_HALF])[:, None, None]
@@ -128,8 +162,6 @@ def alignment_losses(cells: Cells, frames: Tensor, there: Tensor, mirrored: Tens
     wanted = torch.where(first[:, None], places[0], places[1])
     weight = face / face.sum().clamp_min(1)
     off = F.smooth_l1_loss(cells.places, wanted, beta=0.05, reduction="none").sum(1)
-    told = mirrored >= 0
-    sides = F.binary_cross_entropy_with_logits(cells.mirrored, mirrored.clamp_min(0), reduction="none")
     # The frame that follows, where enough of the first face is to be seen.
     enough = first.flatten(1).sum(1) >= 8
     near = (far[0] < 1.3) & seen & ~on[1]
@@ -138,7 +170,6 @@ def alignment_losses(cells: Cells, frames: Tensor, there: Tensor, mirrored: Tens
     return {
         "face": F.binary_cross_entropy_with_logits(cells.face, face.float()),
         "places": 4 * (off * weight).sum(),
-        "mirrored": 0.5 * (sides * told).sum() / told.sum().clamp_min(1),
         "frame": 3 * (error.clamp(max=0.5) * enough).sum() / enough.sum().clamp_min(1),
     }
 
@@ -159,7 +190,7 @@ def _sheet(aligner: Aligner, drawings: np.ndarray, folder: Path) -> None:
     rng = np.random.default_rng(0)
     rows = []
     for row, size in enumerate(SIZES):
-        x = example(wide(drawings, 4, size, rng), aligner.input_size, rng, near=row % 2 > 0)[0]
+        x = example(wide(drawings, 4, size, rng), aligner.input_size, rng, near=row % 2 > 0).x
         cells = aligner(x)
         blue = (torch.sigmoid(cells.mirrored) * 2 - 1)[:, None, None, None].expand(-1, 1, *cells.face.shape[1:])
         told = torch.cat([cells.places.clamp(-1, 1), blue], 1)
@@ -169,7 +200,7 @@ def _sheet(aligner: Aligner, drawings: np.ndarray, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = settings.parser(__doc__, steps=2400, batch=40, learning_rate=3e-3)
+    parser = settings.parser(__doc__, steps=2400, batch=25, learning_rate=3e-3)
     parser.add_argument("--drawings", type=int, default=_DRAWINGS, help="how many avatars are drawn")
     arguments = parser.parse_args()
     launch(_worker, arguments, arguments.drawings)

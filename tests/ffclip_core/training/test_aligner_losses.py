@@ -12,7 +12,15 @@ pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.ffclip_core.networks.aligner import Cells, cell_centres, fit_frames
 from ffclip.ffclip_core.training.avatars.wide import FACE, FRAME_HALF, FRAME_MIDDLE, to_places, wide
-from ffclip.ffclip_core.training.train_aligner import alignment_losses, corner_errors, example, new_aligner
+from ffclip.ffclip_core.training.train_aligner import (
+    Examples,
+    alignment_losses,
+    corner_errors,
+    example,
+    flipped,
+    mirrored_loss,
+    new_aligner,
+)
 
 FRAMES = torch.tensor([[40.0, 50.0, 30.0, 12.0], [10.0, 80.0, 45.0, -20.0], [48.0, 48.0, 0.5, 70.0]])
 
@@ -45,11 +53,20 @@ def test_exact_answers_cost_nothing_and_wrong_ones_much() -> None:
         told = Cells(
             torch.where(on[0] | on[1], 12.0, -12.0), torch.where(on[0][:, None], *places), (mirrored * 2 - 1) * 12
         )
-        costs = alignment_losses(told, frames, there, mirrored, seen)
+        costs = alignment_losses(told, frames, there, seen) | {"mirrored": mirrored_loss(told.mirrored, mirrored)}
         assert all(float(cost) < 0.02 for cost in costs.values()), costs
         wrong = Cells(-told.face, told.places.roll(5, 3), -told.mirrored)
-        for name, cost in alignment_losses(wrong, frames, there, mirrored, seen).items():
-            assert float(cost) > 0.2 or (name == "mirrored" and not near), (name, cost)
+        costs = alignment_losses(wrong, frames, there, seen)
+        assert all(float(cost) > 0.2 for cost in costs.values()), costs
+        assert float(mirrored_loss(wrong.mirrored, mirrored)) > 1 or not near
+        # Flipped, the same is so of what lies on the other side.
+        again = flipped(Examples(x, frames, there, mirrored, seen))
+        turned = Cells(
+            told.face.flip(2), told.places.flip(3) * torch.tensor([-1.0, 1.0])[:, None, None], -told.mirrored
+        )
+        costs = alignment_losses(turned, again.frames, there, again.seen)
+        assert all(float(cost) < 0.02 for cost in costs.values()), costs
+        assert float(mirrored_loss(turned.mirrored, again.mirrored)) < 0.02
 
 
 def test_an_untrained_aligner_has_the_familys_face() -> None:
