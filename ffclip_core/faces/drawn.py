@@ -28,7 +28,9 @@ CONFIDENT = 0.5
 _LEVELS = (1, 2, 4)
 _ENOUGH = 72  # Px of the picture's longer side for each level: beyond its pixels there is nothing to be found.
 _AGAIN = 3
-_MOST = 64  # Places that are looked at again, at each level.
+_MOST = 64  # Places that are looked at again, at each level; about half as many parts of a long picture.
+_LONG = 4.0  # Times as long as wide: at the largest level, what is as wide as the picture has the input's size.
+_APART = 0.55
 _FEWEST_CELLS = 3
 _SMALLEST = 4.0  # Px of a frame's side.
 _ABOUT = 1.4
@@ -65,25 +67,35 @@ class Frame(NamedTuple):
 
 def _find(image: Tensor, aligner: Aligner) -> list[Face]:
     require_finite(image, "The pictures", "picture", "row", "column", "channel")
-    height, width = image.shape[1:3]
-    whole = Frame(complex(width, height) / 2, max(height, width) / 2)
-    levels = [level for level in _LEVELS if level == 1 or max(height, width) >= _ENOUGH * level]
-    x = see(image, whole, levels[-1] * aligner.input_size, _device(aligner))
     found: list[tuple[Frame, Face]] = []
-    for level in levels:
-        seen = F.avg_pool2d(x, levels[-1] // level)
-        for frame in _candidates(aligner(seen)):
-            frame = frame.outwards(whole, seen.shape[-1])
-            if _is_new(frame, found) and (again := _look_again(image, frame, aligner)) and _is_new(again[0], found):
-                found.append(again)
+    for window in _windows(*image.shape[1:3]):
+        levels = [level for level in _LEVELS if level == 1 or 2 * abs(window.axis) >= _ENOUGH * level]
+        x = see(image, window, levels[-1] * aligner.input_size, _device(aligner))
+        for level in levels:
+            seen = F.avg_pool2d(x, levels[-1] // level)
+            for frame in _candidates(aligner(seen)):
+                frame = frame.outwards(window, seen.shape[-1])
+                if _is_new(frame, found) and (again := _look_again(image, frame, aligner)) and _is_new(again[0], found):
+                    found.append(again)
     return [face for _, face in sorted(found, key=lambda each: (each[0].middle.real, each[0].middle.imag))]
 
 
+def _windows(height: int, width: int) -> list[Frame]:
+    """The squares in which faces are looked for: the whole picture, and of a very long one also its parts."""
+    longer, shorter = max(height, width), min(height, width)
+    whole = Frame(complex(width, height) / 2, longer / 2)
+    if longer <= _LONG * shorter:
+        return [whole]
+    side = max(shorter, longer / _MOST)
+    count = math.ceil(2 * (longer - side) / side) + 1
+    along = [side / 2 + i * (longer - side) / (count - 1) - longer / 2 for i in range(count)]
+    return [whole, *(Frame(whole.middle + step * (1 if width > height else 1j), side / 2) for step in along)]
+
+
 def _is_new(frame: Frame, found: list[tuple[Frame, Face]]) -> bool:
-    """Whether no face that was found has its middle within half of this one's half side, nor this one within theirs."""
+    """Whether it is none of the faces that were found, nor a part of one."""
     return all(
-        abs(frame.middle - other.middle) > min(abs(other.axis), max(abs(frame.axis), abs(other.axis)) / 2)
-        for other, _ in found
+        abs(frame.middle - other.middle) > _APART * abs(frame.axis) + _APART * abs(other.axis) for other, _ in found
     )
 
 
