@@ -7,6 +7,7 @@ places is cut out a little looser, as it is and mirrored, and looked at again.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ _AGAIN = 3
 _MOST = 64  # Places that are looked at again, at each level; about half as many parts of a long picture.
 _LONG = 4.0  # Times as long as wide: at the largest level, what is as wide as the picture has the input's size.
 _APART = 0.55
+_LARGEST = 512  # Px of the longer side, to twice as many.
 _FEWEST_CELLS = 3
 _SMALLEST = 4.0  # Px of a frame's side.
 _ABOUT = 1.4
@@ -67,17 +69,38 @@ class Frame(NamedTuple):
 
 def _find(image: Tensor, aligner: Aligner) -> list[Face]:
     require_finite(image, "The pictures", "picture", "row", "column", "channel")
-    found: list[tuple[Frame, Face]] = []
+    image, step = _reduced(image)
+    found: list[tuple[Frame, bool, float]] = []
     for window in _windows(*image.shape[1:3]):
-        levels = [level for level in _LEVELS if level == 1 or 2 * abs(window.axis) >= _ENOUGH * level]
-        x = see(image, window, levels[-1] * aligner.input_size, _device(aligner))
-        for level in levels:
-            seen = F.avg_pool2d(x, levels[-1] // level)
+        for level in _LEVELS:
+            # A picture holds no more than its pixels; beside a large face there is hardly a tiny one.
+            fine = level > 1 and 2 * abs(window.axis) < _ENOUGH * level
+            if fine or (level > 2 and any(2 * abs(frame.axis) > abs(window.axis) for frame, *_ in found)):
+                break
+            seen = see(image, window, level * aligner.input_size, _device(aligner))
             for frame in _candidates(aligner(seen)):
                 frame = frame.outwards(window, seen.shape[-1])
                 if _is_new(frame, found) and (again := _look_again(image, frame, aligner)) and _is_new(again[0], found):
                     found.append(again)
-    return [face for _, face in sorted(found, key=lambda each: (each[0].middle.real, each[0].middle.imag))]
+    found.sort(key=lambda each: (each[0].middle.real, each[0].middle.imag))
+    return [_face(Frame(f.middle * step, f.axis * step), side, sure, aligner) for f, side, sure in found]
+
+
+def _reduced(image: Tensor) -> tuple[Tensor, int]:
+    """A picture [1, H, W, C] of colours alone, and one so large that no face in it needs all its pixels, made smaller
+    by a whole number, which is given too."""
+    step = max(1, max(image.shape[1:3]) // _LARGEST)
+    if step == 1:
+        return _colours(image), 1
+    parts = [_colours(rows).permute(0, 3, 1, 2) for rows in image.split(step * 64, 1)]
+    small = [F.avg_pool2d(part, step, ceil_mode=True) for part in parts]
+    return torch.cat(small, 2).permute(0, 2, 3, 1), step
+
+
+def _colours(image: Tensor) -> Tensor:
+    """[1, H, W, 1 or 3] in [0, 1], alpha laid on white."""
+    x = image.float().clamp(0, 1)
+    return x[..., :3] * x[..., 3:] + (1 - x[..., 3:]) if x.shape[3] == 4 else x
 
 
 def _windows(height: int, width: int) -> list[Frame]:
@@ -92,11 +115,9 @@ def _windows(height: int, width: int) -> list[Frame]:
     return [whole, *(Frame(whole.middle + step * (1 if width > height else 1j), side / 2) for step in along)]
 
 
-def _is_new(frame: Frame, found: list[tuple[Frame, Face]]) -> bool:
+def _is_new(frame: Frame, found: Sequence[tuple[Frame, bool, float]]) -> bool:
     """Whether it is none of the faces that were found, nor a part of one."""
-    return all(
-        abs(frame.middle - other.middle) > _APART * abs(frame.axis) + _APART * abs(other.axis) for other, _ in found
-    )
+    return all(abs(frame.middle - each.middle) > _APART * (abs(frame.axis) + abs(each.axis)) for each, *_ in found)
 
 
 def _candidates(cells: Cells) -> list[Frame]:
@@ -122,8 +143,8 @@ def _joined(mask: Tensor) -> Tensor:
         numbers = spread
 
 
-def _look_again(image: Tensor, frame: Frame, aligner: Aligner) -> tuple[Frame, Face] | None:
-    """The frame and the face in a picture about where a frame is; None if there is none."""
+def _look_again(image: Tensor, frame: Frame, aligner: Aligner) -> tuple[Frame, bool, float] | None:
+    """The frame of a face about where this one is, whether it is mirrored, and its confidence; None without a face."""
     size, mirrored, confidence = aligner.input_size, 0.0, 0.0
     middle, axes = aligner.face
     for _ in range(_AGAIN):
@@ -149,9 +170,7 @@ def _look_again(image: Tensor, frame: Frame, aligner: Aligner) -> tuple[Frame, F
         expected = _far(fitted, on, middle, axes).lt(1) & _inside(image, view, on)
         union = float(torch.maximum(on[0], expected.float()).sum())
         confidence = float((on[0] * expected).sum()) / union if union else 0.0
-    if confidence < CONFIDENT:
-        return None
-    return frame, _face(frame, mirrored > _SURE, confidence, aligner)
+    return (frame, mirrored > _SURE, confidence) if confidence >= CONFIDENT else None
 
 
 def _fitted(places: Tensor, weights: Tensor) -> list[Frame]:
@@ -196,9 +215,7 @@ def see(image: Tensor, view: Frame, size: int, device: torch.device | str = "cpu
     reach = abs(view.axis.real) + abs(view.axis.imag) + 4 * abs(view.axis) * 2 / size + 2
     left, right = _span(view.middle.real, reach, width)
     top, bottom = _span(view.middle.imag, reach, height)
-    x = image[:, top:bottom, left:right].permute(0, 3, 1, 2).float().clamp(0, 1)
-    if x.shape[1] == 4:
-        x = x[:, :3] * x[:, 3:] + (1 - x[:, 3:])
+    x = _colours(image[:, top:bottom, left:right]).permute(0, 3, 1, 2)
     # At least one of the picture's pixels, and about two, for one that is seen; of each, four places are looked at.
     step = max(1.0, abs(view.axis) / size)
     rows, columns = (max(1, round(n / step)) for n in x.shape[2:])

@@ -55,7 +55,8 @@ def test_the_packs_families_have_all_their_files_and_all_are_packed() -> None:
     settings = tomllib.loads((pack / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     patterns = [pattern for pattern in settings["package-data"]["ffclip"] if pattern.startswith("models/")]
     for family in found:
-        for path in (family.folder / "family.json", *family.parts.values(), *family.samples.values()):
+        own = [family.aligner] if isinstance(family.aligner, Path) else []
+        for path in (family.folder / "family.json", *family.parts.values(), *own, *family.samples.values()):
             assert path.is_file(), path
             name = path.relative_to(pack).as_posix()
             assert any(fnmatch.fnmatch(name, each) and name.count("/") == each.count("/") for each in patterns), name
@@ -66,6 +67,8 @@ def test_what_the_manifest_of_avatars_says_is_so() -> None:
     (family,) = [family for family in installed_families() if family.name == "avatars"]
     assert family.size == avatars.generator.size
     assert {avatars.generator.family, avatars.encoder.family, avatars.modulator.family} == {"avatars"}
+    assert isinstance(avatars.aligner, Aligner) and avatars.aligner.family == "avatars"
+    assert family.aligner == EMBEDDED / "aligner.safetensors" and family.aligner.stat().st_size < 1_000_000
     assert [*family.samples] == sorted(path.stem for path in (EMBEDDED / "samples").iterdir())
     assert avatars.text_encoder.encode(list(family.prompts)).shape[0] == len(family.prompts) > 2
 

@@ -12,8 +12,8 @@ from torch import Tensor
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core import EMBEDDED, Editor, InputError, load_aligner
-from ffclip.ffclip_core.faces.drawn import find_drawn_faces
+from ffclip.ffclip_core import EMBEDDED, InputError, load_aligner
+from ffclip.ffclip_core.faces.drawn import CONFIDENT, find_drawn_faces
 from ffclip.ffclip_core.faces.face import Face
 from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.training.avatars.alignment_report import corner_error
@@ -56,15 +56,23 @@ def far(face: Face, other: Face) -> float:
     return float((square(face) - square(other)).norm(dim=1).max()) / side(other)
 
 
+@pytest.fixture(scope="module")
+def seen(aligner: Aligner) -> dict[str, tuple[list[Face], Framing]]:
+    """One avatar in every kind of picture."""
+    pictures = {kind: picture(kind, number) for number, kind in enumerate(KINDS)}
+    return {kind: (find_drawn_faces(image, aligner)[0], framing) for kind, (image, framing) in pictures.items()}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_avatar_in_every_kind_of_picture(kind: str, aligner: Aligner) -> None:
-    errors = []
-    for number in range(3):
-        image, framing = picture(kind, number)
-        face = one(find_drawn_faces(image, aligner))
-        errors.append(corner_error(face, framing)[0])
-        assert face.confidence > 0.5
-    assert sorted(errors)[1] < TYPICAL and max(errors) < WORST, errors
+def test_an_avatar_in_every_kind_of_picture(kind: str, seen: dict[str, tuple[list[Face], Framing]]) -> None:
+    (face,), framing = seen[kind]
+    assert corner_error(face, framing)[0] < WORST
+    assert CONFIDENT <= face.confidence <= 1
+
+
+def test_most_frames_are_far_closer(seen: dict[str, tuple[list[Face], Framing]]) -> None:
+    errors = sorted(corner_error(faces[0], framing)[0] for faces, framing in seen.values())
+    assert errors[len(errors) // 2] < TYPICAL, errors
 
 
 def test_a_mirrored_avatar_is_told_from_others(aligner: Aligner) -> None:
@@ -120,7 +128,7 @@ def test_several_from_left_to_right(aligner: Aligner) -> None:
         assert abs(side(face) / length - 1) < WORST
 
 
-@pytest.mark.parametrize("size", [(40, 32), (700, 300), (2600, 3100), (60, 4000)])
+@pytest.mark.parametrize("size", [(40, 32), (700, 300), (1500, 1300), (50, 700)])
 def test_sizes(size: tuple[int, int], aligner: Aligner) -> None:
     height, width = size
     framing = Framing(width=width, height=height, side=250.0, behind="<rect width='1' height='1' fill='#b6e3f4'/>")
@@ -177,9 +185,3 @@ def test_what_is_no_picture_is_refused(aligner: Aligner) -> None:
             find_drawn_faces(wrong, aligner)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="multiples of 16"):
         aligner(torch.zeros(1, 3, 90, 96))
-
-
-def test_the_embedded_family_has_it_and_its_encoder_sees_more_by_it(aligner: Aligner) -> None:
-    editor = Editor.from_folder()
-    assert isinstance(editor.aligner, Aligner) and editor.aligner.architecture == aligner.architecture
-    assert (EMBEDDED / "aligner.safetensors").stat().st_size < 1_000_000
