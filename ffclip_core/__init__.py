@@ -1,7 +1,16 @@
 """FFCLIP without ComfyUI: networks, model files, edits. The functions below are the stable surface."""
 
 from ..cuda_ops import status as operators_status
-from .checkpoints import build, load_encoder, load_generator, load_modulator, load_text_encoder, read_parts, save_part
+from .checkpoints import (
+    build,
+    load_aligner,
+    load_encoder,
+    load_generator,
+    load_modulator,
+    load_text_encoder,
+    read_parts,
+    save_part,
+)
 from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
 from .execution.kept_features import KeptFeatures
@@ -22,6 +31,7 @@ __all__ = [
     "build",
     "find_faces",
     "installed_families",
+    "load_aligner",
     "load_encoder",
     "load_generator",
     "load_modulator",

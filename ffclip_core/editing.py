@@ -147,7 +147,12 @@ def _number(value: Any, name: str) -> float:
 
 
 def check_family(
-    *, encoder: Any = None, generator: Any = None, modulator: Any = None, text_encoder: Any = None
+    *,
+    encoder: Any = None,
+    generator: Any = None,
+    modulator: Any = None,
+    text_encoder: Any = None,
+    aligner: Any = None,
 ) -> None:
     """Raise FamilyError unless the given parts work together.
 
@@ -167,7 +172,7 @@ def check_family(
             f"This text encoder gives embeddings of {text_encoder.embed_dim} values; the modulator takes "
             f"{modulator.text_dim}: load the matching pair."
         )
-    everyone = [*coded, ("text encoder", text_encoder)]
+    everyone = [*coded, ("text encoder", text_encoder), ("aligner", aligner)]
     named = [(name, part.family) for name, part in everyone if part is not None and part.family]
     for name, family in named[1:]:
         if family != named[0][1]:

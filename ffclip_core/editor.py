@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .checkpoints import load_parts
+from .checkpoints import load_aligner, load_parts
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
 from .errors import CheckpointError, InputError
 from .execution.plan import GROUP
-from .families import EMBEDDED, MANIFEST, PARTS, BrokenFamilyError, family_named, read_family
+from .families import EMBEDDED, MANIFEST, PARTS, BrokenFamilyError, Family, family_named, read_family
+from .networks.aligner import Aligner
 from .networks.encoder import Encoder
 from .networks.generator import Generator
 from .networks.modulation import Modulator
@@ -34,31 +35,47 @@ class Editor:
         edited = editor.edit(w, ["purple hair"])
 
     Works on the device that the parts are on. Raises FamilyError if they do not fit together.
+
+    aligner: what finds faces in pictures, and the frame that the encoder wants of each: the family's own network,
+    "faces" for photographs of people, or None, where whole pictures are taken.
     """
 
-    def __init__(self, generator: Generator, encoder: Encoder, modulator: Modulator, text_encoder: TextEncoder) -> None:
-        check_family(encoder=encoder, generator=generator, modulator=modulator, text_encoder=text_encoder)
+    def __init__(
+        self,
+        generator: Generator,
+        encoder: Encoder,
+        modulator: Modulator,
+        text_encoder: TextEncoder,
+        aligner: Aligner | Literal["faces"] | None = None,
+    ) -> None:
+        own = aligner if isinstance(aligner, Aligner) else None
+        check_family(encoder=encoder, generator=generator, modulator=modulator, text_encoder=text_encoder, aligner=own)
         self.generator, self.encoder, self.modulator, self.text_encoder = generator, encoder, modulator, text_encoder
+        self.aligner: Aligner | Literal["faces"] | None = aligner
 
     @classmethod
     def from_folder(cls, folder: str | Path = EMBEDDED) -> Editor:
         """Load the parts that the folder's family.json names; without one, generator, encoder, modulator and
-        text_encoder.safetensors. Raises CheckpointError, FamilyError."""
+        text_encoder.safetensors, and no aligner. Raises CheckpointError, FamilyError."""
         folder = Path(folder)
-        files: Mapping[str, Path] = {part: folder / f"{part}.safetensors" for part in PARTS}
         if (folder / MANIFEST).exists():
             try:
-                files = read_family(folder).parts
+                return cls._of(read_family(folder))
             except BrokenFamilyError as error:
                 raise CheckpointError(error) from error
-        return cls(**load_parts(files))
+        return cls(**load_parts({part: folder / f"{part}.safetensors" for part in PARTS}))
 
     @classmethod
     def of_family(cls, name: str) -> Editor:
         """Load a family that comes with the pack, by its name, such as "avatars" (installed_families() gives all).
 
         Raises InputError for a name that none has, CheckpointError, FamilyError."""
-        return cls(**load_parts(family_named(name).parts))
+        return cls._of(family_named(name))
+
+    @classmethod
+    def _of(cls, family: Family) -> Editor:
+        aligner = load_aligner(family.aligner) if isinstance(family.aligner, Path) else family.aligner
+        return cls(**load_parts(family.parts), aligner=aligner)
 
     def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""

@@ -10,9 +10,12 @@ To add a family, add such a folder; no code knows of it. family.json is one obje
     samples   pictures, as paths within the folder (may be empty)
     prompts   some that work (may be empty)
     licence   of the weights, in words
+    aligner   what finds the faces in a picture and the frame that the encoder wants of each: "faces" (photographs of
+              people), or the file of an aligner of the family's own, as a path within the folder; without this key the
+              whole picture is taken
 
-More keys may follow, which this version does not read. A manifest may come from anybody: no path of it leaves its
-folder, no text of it is markup or of several lines, and a broken one costs its own family only.
+All others are needed. More keys may follow, which this version does not read. A manifest may come from anybody: no path
+of it leaves its folder, no text of it is markup or of several lines, and a broken one costs its own family only.
 """
 
 from __future__ import annotations
@@ -26,12 +29,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from .errors import FFCLIPError, InputError, sendable
 
 PARTS = ("encoder", "text_encoder", "modulator", "generator")
 MANIFEST = "family.json"
+FACES: Literal["faces"] = "faces"
+"""The aligner of families of photographs: ffclip_core.faces.detection."""
 DEFAULT = "avatars"
 """The folder of the family that stands first in every list."""
 ROOT = Path(__file__).parent.parent / "models"
@@ -56,6 +61,7 @@ class Family:
     samples: Mapping[str, Path]
     prompts: tuple[str, ...]
     licence: str
+    aligner: Path | Literal["faces"] | None = None
 
 
 class BrokenFamilyError(FFCLIPError):
@@ -161,7 +167,12 @@ def _family(folder: Path, manifest: Any) -> Family:
         samples=MappingProxyType(pictures),
         prompts=tuple(_line(prompt, "a prompt") for prompt in prompts),
         licence=_text(manifest, "licence"),
+        aligner=_aligner(folder, manifest["aligner"]) if "aligner" in manifest else None,
     )
+
+
+def _aligner(folder: Path, value: Any) -> Path | Literal["faces"]:
+    return FACES if value == FACES else _path(folder, value, "the aligner")
 
 
 def _given(manifest: dict[str, Any], key: str) -> Any:

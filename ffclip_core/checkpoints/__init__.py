@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from ..errors import CheckpointError, FFCLIPError, sendable
 from ..execution.encoder import FastEncoder
 from ..execution.generator import FastGenerator
+from ..networks.aligner import Aligner
 from ..networks.modulation import Modulator
 from . import basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
 from .canonical import Flat, flatten
@@ -30,7 +31,15 @@ from .files import about, machine_fault, read_file
 from .own import save_part
 from .parts import Network, Part, words
 
-__all__ = ["load_encoder", "load_generator", "load_modulator", "load_text_encoder", "read_parts", "save_part"]
+__all__ = [
+    "load_aligner",
+    "load_encoder",
+    "load_generator",
+    "load_modulator",
+    "load_text_encoder",
+    "read_parts",
+    "save_part",
+]
 
 if TYPE_CHECKING:
     from ..networks.text_encoder import TextEncoder
@@ -78,8 +87,13 @@ def load_text_encoder(path: str | Path) -> TextEncoder:
     return cast("TextEncoder", _load(path, "text_encoder"))
 
 
+def load_aligner(path: str | Path) -> Aligner:
+    """Read a family's aligner for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(Aligner, _load(path, "aligner"))
+
+
 def read_parts(path: str | Path) -> dict[str, Part]:
-    """What a file holds, by kind (generator, encoder, modulator, text_encoder), without the tensors' numbers.
+    """What a file holds, by kind (generator, encoder, modulator, text_encoder, aligner), without the tensors' numbers.
 
     Raises CheckpointError, one sentence, for a file that holds none of them or can't be read.
     """

@@ -10,6 +10,7 @@ import torch
 from ..errors import CheckpointError, FFCLIPError
 from ..execution.encoder import FastEncoder
 from ..execution.generator import FastGenerator
+from ..networks.aligner import Aligner
 from ..networks.encoder import Encoder
 from ..networks.face_detector import FaceDetector
 from ..networks.face_mesh import FaceMesh
@@ -20,12 +21,13 @@ from .stored import Stored
 if TYPE_CHECKING:
     from ..networks.text_encoder import TextEncoder
 
-Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder | FaceDetector | FaceMesh"
-KINDS = ("generator", "encoder", "modulator", "text_encoder", "face_detector", "face_mesh")
+Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder | Aligner | FaceDetector | FaceMesh"
+KINDS = ("generator", "encoder", "modulator", "text_encoder", "aligner", "face_detector", "face_mesh")
 _CLASSES: dict[str, type[Network]] = {
     "generator": FastGenerator,
     "encoder": FastEncoder,
     "modulator": Modulator,
+    "aligner": Aligner,
     "face_detector": FaceDetector,
     "face_mesh": FaceMesh,
 }
@@ -110,6 +112,8 @@ class Part:
             told = f"modulation blocks, {layers} layers"
         elif self.kind in ("face_detector", "face_mesh"):
             return words(self.kind)
+        elif self.kind == "aligner":
+            told = f"aligner of {numbers.get('input_size')} px"
         else:
             told = f"text encoder, {numbers.get('embed_dim')} wide"
         return f"{told} ({self.family or self.layout})"

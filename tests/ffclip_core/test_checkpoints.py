@@ -14,6 +14,7 @@ import torch
 from ffclip.ffclip_core import (
     EMBEDDED,
     CheckpointError,
+    load_aligner,
     load_encoder,
     load_generator,
     load_modulator,
@@ -21,6 +22,7 @@ from ffclip.ffclip_core import (
     save_part,
 )
 from ffclip.ffclip_core.checkpoints.convert import convert
+from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
@@ -47,6 +49,7 @@ PARTS = {
     ),
     "modulator": (load_modulator, lambda: Modulator(num_layers=6, latent_dim=16, num_blocks=3, family="toys")),
     "text_encoder": (load_text_encoder, lambda: TextEncoder(embed_dim=16, width=32, heads=2, layers=1, family="toys")),
+    "aligner": (load_aligner, lambda: Aligner(input_size=32, widths=(4, 6, 8, 10), blocks=(1, 1, 2), family="toys")),
 }
 
 
@@ -290,6 +293,23 @@ def test_a_file_whose_parts_contradict_each_other(change: Callable, says: str, t
     assert re.search(re.escape(says), sentence(load_generator, path))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_size": 40}, {"input_size": 96.0}, {"input_size": 10**9}, {"input_size": True}, {"widths": [4, 6, 8]},
+        {"widths": [1, 1, 1, 1]}, {"widths": [4, 6, 8, 199_999]}, {"widths": "abcd"}, {"blocks": [1, 1, 99_999]},
+        {"blocks": [0, 0, 0]}, {"face": [0.5]}, {"face": [0.5, float("nan"), 0.3, 0.3]}, {"points": [[0.5]] * 10},
+        {"points": [0.5] * 10_000}, {"places": 3},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_an_aligner_that_cannot_be_is_damaged(change: dict, tmp_path: Path) -> None:
+    aligner, path = PARTS["aligner"][1](), tmp_path / "aligner.safetensors"
+    architecture = json.dumps({**aligner.architecture, **change})
+    save_file(aligner.state_dict(), path, {"format": "ffclip", "part": "aligner", "architecture": architecture})
+    assert re.search("is damaged: it describes|is incomplete, or another network", sentence(load_aligner, path))
+
+
 def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
     """What headers say of them is what they said before there was a version."""
     with pytest.raises(TypeError):
@@ -306,6 +326,8 @@ def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
         "modulator": '{"num_layers": 6, "latent_dim": 16, "num_blocks": 3}',
         "text_encoder": '{"embed_dim": 16, "width": 32, "heads": 2, "layers": 1, "vocab_size": 49408, '
         '"context_length": 77}',
+        "aligner": '{"input_size": 32, "widths": [4, 6, 8, 10], "blocks": [1, 1, 2], "face": [0.5, 0.5, 0.3, 0.35], '
+        '"points": [0.37, 0.45, 0.63, 0.45, 0.5, 0.55, 0.42, 0.65, 0.58, 0.65]}',
     }
     more = {"channels": {4: 8, 8: 8, 16: 4, 32: 2}, "size": 16, "latent_dim": 16}
     generator = Generator(**more, num_mapping_layers=2, conv_clamp=256.0, z_dim=8, num_classes=3)

@@ -19,14 +19,17 @@ from ffclip.ffclip_core import (
     EMBEDDED,
     CheckpointError,
     Editor,
+    FamilyError,
     InputError,
     checkpoints,
     families,
     installed_families,
     load_encoder,
     load_generator,
+    save_part,
 )
 from ffclip.ffclip_core.checkpoints.files import read_file
+from ffclip.ffclip_core.networks.aligner import Aligner
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,7 +55,8 @@ def test_the_packs_families_have_all_their_files_and_all_are_packed() -> None:
     settings = tomllib.loads((pack / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     patterns = [pattern for pattern in settings["package-data"]["ffclip"] if pattern.startswith("models/")]
     for family in found:
-        for path in (family.folder / "family.json", *family.parts.values(), *family.samples.values()):
+        own = [family.aligner] if isinstance(family.aligner, Path) else []
+        for path in (family.folder / "family.json", *family.parts.values(), *own, *family.samples.values()):
             assert path.is_file(), path
             name = path.relative_to(pack).as_posix()
             assert any(fnmatch.fnmatch(name, each) and name.count("/") == each.count("/") for each in patterns), name
@@ -63,6 +67,8 @@ def test_what_the_manifest_of_avatars_says_is_so() -> None:
     (family,) = [family for family in installed_families() if family.name == "avatars"]
     assert family.size == avatars.generator.size
     assert {avatars.generator.family, avatars.encoder.family, avatars.modulator.family} == {"avatars"}
+    assert isinstance(avatars.aligner, Aligner) and avatars.aligner.family == "avatars"
+    assert family.aligner == EMBEDDED / "aligner.safetensors" and family.aligner.stat().st_size < 1_000_000
     assert [*family.samples] == sorted(path.stem for path in (EMBEDDED / "samples").iterdir())
     assert avatars.text_encoder.encode(list(family.prompts)).shape[0] == len(family.prompts) > 2
 
@@ -101,6 +107,28 @@ def test_a_file_that_is_two_parts_is_opened_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(checkpoints, "read_file", lambda path: opened.append(path.name) or read_file(path))
     assert Editor.from_folder(whole).generator.size == 16
     assert sorted(opened) == ["e4e.pt", "modulator.st", "text_encoder.st"]
+
+
+def test_a_family_may_have_an_aligner(root: Path) -> None:
+    """Of its own, or the one of photographs; and manifests from before there were any stay as they were."""
+    for name, more in (("without", {}), ("people", {"aligner": "faces"}), ("zebras", {"aligner": "weights/finds.st"})):
+        folder = others.make(root / name, name)
+        others.write(folder, json.loads((folder / "family.json").read_bytes()) | more)
+    own, another = (Aligner(input_size=32, widths=(4, 4, 4, 4), family=name) for name in ("zebras", "horses"))
+    save_part(root / "zebras/weights/finds.st", own)
+    assert Editor.of_family("without").aligner is None
+    assert Editor.of_family("people").aligner == "faces"
+    for editor in (Editor.of_family("zebras"), Editor.from_folder(root / "zebras")):
+        assert isinstance(editor.aligner, Aligner) and editor.aligner.architecture == own.architecture
+    save_part(root / "zebras/weights/finds.st", another)
+    with pytest.raises(FamilyError, match="the aligner is of the family 'horses'"):
+        Editor.of_family("zebras")
+    save_part(root / "zebras/weights/finds.st", editor.encoder)
+    with pytest.raises(CheckpointError, match="holds the encoder of a model, not the aligner"):
+        Editor.of_family("zebras")
+    (root / "zebras/weights/finds.st").unlink()
+    with pytest.raises(CheckpointError, match=r"finds\.st"):
+        Editor.of_family("zebras")
 
 
 def _without(key: str) -> Callable[[dict], Any]:
@@ -145,6 +173,10 @@ BROKEN = {
     "two samples of a name": _with(samples=["a/x.png", "b/x.png"]),
     "very many samples": _with(samples=[f"{i}.png" for i in range(1001)]),
     "a prompt of markup": _with(prompts=["<b>"]),
+    **{
+        f"aligner is {value!r}": _with(aligner=value)
+        for value in (None, True, 3, "", "../x", "/etc/passwd", "Faces\\x", ["faces"], {"faces": 1}, "<faces>", "a\n")
+    },
 }  # fmt: skip
 
 
@@ -190,7 +222,7 @@ def test_without_any_folder_there_is_no_family(tmp_path: Path) -> None:
 
 
 def test_a_manifest_is_read_once_and_more_keys_may_follow(root: Path) -> None:
-    others.write(root / "later", others.manifest("later", aligner="ffhq"))
+    others.write(root / "later", others.manifest("later", background="white"))
     first = installed_families()
     assert first[1].name == "later"
     shutil.rmtree(root / "later")

@@ -33,8 +33,13 @@ MOVED = ("eyes", "eyebrows", "mouth")
 
 def draw(avatar: Avatar, size: int = SIZE) -> np.ndarray:
     """The picture, uint8 [size, size, 3]."""
-    png = resvg_py.svg_to_bytes(svg_string=_svg(avatar), width=size, height=size)
-    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB"))
+    return rasterise(_svg(avatar), size, size)[..., :3]
+
+
+def rasterise(svg: str, width: int, height: int) -> np.ndarray:
+    """uint8 [height, width, 4]."""
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=width, height=height)
+    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 def face_box(avatar: Avatar) -> tuple[float, float, float, float]:
@@ -92,12 +97,18 @@ def dicebear_options(avatar: Avatar) -> dict[str, Any]:
     }
 
 
-def _svg(avatar: Avatar) -> str:
+def art(avatar: Avatar) -> tuple[str, str]:
+    """The whole person in the art's 280 × 280 units, upright: SVG definitions, and what is drawn."""
     svg = DiceBearAvatar(_style(), dicebear_options(avatar)).to_string()
-    left, upper, side = crop(avatar)
     defs, body = re.fullmatch(r".*<defs>(.*)</defs><g [^>]*>(.*)</g></svg>", svg, re.DOTALL).groups()  # type: ignore[union-attr]
     for part in MOVED:
         body = _move(body, part, offset(avatar, part))
+    return defs, body
+
+
+def _svg(avatar: Avatar) -> str:
+    defs, body = art(avatar)
+    left, upper, side = crop(avatar)
     *shades, angle = background(avatar.stream("background"))
     stops = "".join(f'<stop offset="{i}" stop-color="{shade}"/>' for i, shade in enumerate(shades))
     return (

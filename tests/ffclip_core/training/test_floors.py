@@ -15,7 +15,9 @@ COMMANDS = {
     "train_generator",
     "train_encoder",
     "train_modulator",
+    "train_aligner",
     "evaluate",
+    "evaluate_aligner",
 }
 DRAWING_ALONE = {"dicebear", "resvg_py"}
 

@@ -14,7 +14,7 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.bootstrap.links import link
-from ffclip.ffclip_core import Editor
+from ffclip.ffclip_core import EMBEDDED, Editor
 from ffclip.ffclip_core.dev import ROOT
 
 # As `python -m` runs them, in one process, which imports torch once; "copy" copies. The last command is asked for two
@@ -48,6 +48,10 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
         "copy generator/generator.safetensors models",
         "copy encoder/encoder.safetensors models",
         "evaluate judge/judge.pt --models models --count 6 --per-prompt 1 --out evaluation.md",
+        f"train_aligner data models/aligner {few} --drawings 3",
+        f"copy {EMBEDDED / 'family.json'} models",
+        "copy models/aligner/aligner.safetensors models",
+        "evaluate_aligner judge/judge.pt --models models --count 1 --out aligner.md",
     ]
     command = [sys.executable, "-c", COMMANDS, *lines]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
@@ -60,5 +64,7 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
         row = re.search(rf"^\| {kind} \|.*", text, re.MULTILINE)
         assert row and len(shares := re.findall(r"([\d.]+) % \|", row[0])) == 5, text
         assert all(0 <= float(share) <= 100 for share in shares), row[0]
-    for picture in ("generator/drawings", "generator/samples", "models/edits", "evaluation"):
+    aligned = (tmp_path / "aligner.md").read_text("utf-8")
+    assert re.search(r"^\| cut to a circle \|( [\d.]+ %| nan %| –){2}", aligned, re.MULTILINE), aligned
+    for picture in ("generator/drawings", "generator/samples", "models/edits", "evaluation", "models/aligner/cells"):
         assert (tmp_path / f"{picture}.png").exists()
