@@ -1,0 +1,216 @@
+"""Putting an edit back: of the picture only what the edit changed.
+
+    out = picture · (1 - M·(1 - g)) + M · W⁻¹(edited - g·inversion)
+
+W⁻¹ carries the crop back. M, the mask, says where the edit changed anything. g says how alike the shapes of edited and
+inversion are there: where they are the same, such as under another colour (g = 1), the difference is added, so all of
+the picture's own detail stays; where they are others (g = 0), the edited crop takes the place, with no ghost of what was.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError
+from ..pictures import check_mask, check_pictures
+from .alignment import Placement, seen
+from .resampling import resample
+
+MODES = ("auto", "add", "replace", "whole")
+FEATHER = 0.02
+"""Width of the mask's soft rim, in sides of the crop."""
+
+_FINE = 256  # Px of the crop in which mask and shapes are looked at, at most.
+_FROM, _TO = 0.03, 0.10  # By how much of [0, 1] an edit changes what is in the mask a little, and wholly.
+_NOISE = 0.7 / 64  # Deviation of the blur, in sides of the crop, over which a change is a change.
+_RIM = 0.04  # In sides of the crop: the mask ends towards its border.
+_LEAST = 2 / 255
+_WINDOW = 1 / 21  # Deviation of the window, in sides of the crop, in which shapes are compared.
+_OTHER, _SAME = 0.85, 0.98  # Correlations up to which shapes are others, and from which they are the same.
+
+
+def paste_back(
+    image: Tensor | np.ndarray,
+    inversion: Tensor | np.ndarray,
+    edited: Tensor | np.ndarray,
+    placement: Placement,
+    mode: str = "auto",
+    mask: Tensor | np.ndarray | None = None,
+    feather: float = FEATHER,
+) -> Tensor:
+    """The picture [1, H, W, C] in [0, 1] with what was changed between two crops of it, [1, h, w, 3] in [0, 1], as
+    [1, H, W, 3], or 4 with its alpha untouched, in the picture's type.
+
+    inversion is the crop before the edit as the generator draws it (or the crop itself, where the edit was made of it
+    without an inversion), edited is that after. mode "add" adds differences, which is right for colours; "replace" puts
+    the edited crop where anything changed, which is right for shapes; "auto" decides between them in each place;
+    "whole" puts all of the edited crop there. mask ([H, W] or [1, H, W], 1 where the edit may show) limits it further.
+    feather: width of the mask's soft rim, 0 to 0.5 of the crop's side.
+
+    Outside of what changed every pixel is the picture's own, bit for bit; so is the whole where inversion and edited
+    are equal. Raises InputError for what does not go together.
+    """
+    return paste(image, inversion, edited, placement, mode, mask, feather)[0]
+
+
+def paste(
+    image: Tensor | np.ndarray,
+    inversion: Tensor | np.ndarray,
+    edited: Tensor | np.ndarray,
+    placement: Placement,
+    mode: str = "auto",
+    mask: Tensor | np.ndarray | None = None,
+    feather: float = FEATHER,
+) -> tuple[Tensor, Tensor]:
+    """paste_back() and the mask that it used, float32 [1, H, W] in [0, 1]."""
+    image, before, after = check_pictures(image), check_pictures(inversion), check_pictures(edited)
+    height, width = image.shape[1:3]
+    if not isinstance(placement, Placement):
+        raise InputError(f"The placement is what align() gives, not {type(placement).__name__}.")
+    if (height, width) != placement.picture or len(image) != 1:
+        raise InputError(
+            f"The placement is of one picture of {placement.picture[1]}×{placement.picture[0]} px, not of "
+            f"{len(image)} of {width}×{height}: give the picture that was aligned."
+        )
+    if len(before) != 1 or len(after) != 1 or before.shape[1] != before.shape[2] or after.shape[1] != after.shape[2]:
+        raise InputError(
+            f"The crops before and after the edit are one square picture each, not {list(before.shape)} and "
+            f"{list(after.shape)}."
+        )
+    if mode not in MODES:
+        raise InputError(f"A picture is put back by {', '.join(MODES)}, not {str(mode)[:80]!r}.")
+    if not 0 <= feather <= 0.5:
+        raise InputError(f"The feather is 0 to 0.5 of the crop's side, not {feather!r}.")
+    allowed = None if mask is None else _allowed(mask, (height, width), image.device)
+
+    result = image.detach().clone() if image.shape[3] > 1 else image.detach().repeat(1, 1, 1, 3)
+    used = torch.zeros(1, height, width, device=image.device)
+    a, b = (seen(x.detach().to(image.device)) for x in (before, after))
+    if a.shape != b.shape:
+        a = F.interpolate(a, size=b.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
+    left, top, right, bottom = placement.bounds()
+    if torch.equal(a, b) or right <= left or bottom <= top:
+        return result, used
+    where, shapes = _where(a, b, mode, feather)
+    size = tuple(b.shape[2:])
+    if where.shape[2:] != size:
+        where, shapes = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (where, shapes))
+    layers = torch.cat([where, where * (1 - shapes), where * (b - shapes * a)], 1)
+    whole_map = torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64)])
+    back = torch.linalg.inv(whole_map)[:2] * size[0]
+    corner = torch.tensor([left, top, 1], dtype=torch.float64)
+    back = torch.cat([back[:, :2], (back @ corner)[:, None]], 1)
+    layers = resample(layers, back, (bottom - top, right - left))
+
+    m = layers[:, :1]
+    m = torch.where(m < _LEAST, torch.zeros_like(m), m).clamp(max=1)
+    inside = _inside(back, size[0], (bottom - top, right - left), m.device)
+    weight = (m > 0) & inside
+    part = result[:, top:bottom, left:right]
+    change = layers[:, 2:] - layers[:, 1:2] * seen(part)
+    if allowed is not None:
+        limit = allowed[:, None, top:bottom, left:right]
+        change, m = change * limit, m * limit
+        weight = weight & (limit > 0)
+    changed = (part[..., :3].permute(0, 3, 1, 2).float() + change).clamp(0, 1).permute(0, 2, 3, 1).to(result.dtype)
+    part[..., :3] = torch.where(weight.permute(0, 2, 3, 1), changed, part[..., :3])
+    used[:, top:bottom, left:right] = torch.where(weight, m, torch.zeros_like(m))[:, 0]
+    return result, used
+
+
+def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray, feather: float = FEATHER) -> Tensor:
+    """Where an edit changed pictures [B, H, W, C] in [0, 1]: float32 [B, H, W] in [0, 1]. feather: see paste_back()."""
+    before, after = check_pictures(inversion), check_pictures(edited)
+    if before.shape[1:3] != after.shape[1:3] or len({len(before), len(after), 1}) > 2:
+        raise InputError(
+            f"Pictures before and after an edit have one size, not {list(before.shape)} and {list(after.shape)}."
+        )
+    count = max(len(before), len(after))
+    result = torch.empty(count, *before.shape[1:3], device=before.device)
+    for i in range(count):
+        a, b = (seen(x[i % len(x)][None].detach()) for x in (before, after))
+        found = _changed(*_small(a, b), feather)
+        result[i] = F.interpolate(found, size=result.shape[1:], mode="bilinear", align_corners=False)[0, 0]
+    return result.clamp_(0, 1)
+
+
+def _where(a: Tensor, b: Tensor, mode: str, feather: float) -> tuple[Tensor, Tensor]:
+    """M and g, [1, 1, h, w]."""
+    a, b = _small(a, b)
+    rim = _rim(a.shape[-1], a.device)
+    if mode == "whole":
+        return rim, torch.zeros_like(rim)
+    where = _changed(a, b, feather) * rim
+    if mode == "auto":
+        return where, _same_shapes(a, b)
+    return where, torch.full_like(where, float(mode == "add"))
+
+
+def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    longer = max(a.shape[2:])
+    if longer <= _FINE:
+        return a, b
+    size = [max(1, round(n * _FINE / longer)) for n in a.shape[2:]]
+    return tuple(F.interpolate(x, size=size, mode="bilinear", antialias=True) for x in (a, b))  # type: ignore[return-value]
+
+
+def _changed(a: Tensor, b: Tensor, feather: float) -> Tensor:
+    size = max(a.shape[2:])
+    difference = _blurred((a - b).abs().amax(1, keepdim=True), _NOISE * size)
+    where = _smoothstep(difference, _FROM, _TO)
+    reach = round(feather * size)
+    if not reach:
+        return where
+    return _blurred(F.max_pool2d(where, 2 * reach + 1, 1, reach), reach / 2)
+
+
+def _same_shapes(a: Tensor, b: Tensor) -> Tensor:
+    """g by the normalised cross-correlation of what is bright and dark in a window about each place."""
+    deviation = _WINDOW * a.shape[-1]
+    a, b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
+    means = _blurred(torch.cat([a, b, a * a, b * b, a * b], 1), deviation)
+    mean_a, mean_b, aa, bb, ab = means.split(1, 1)
+    spread = (aa - mean_a**2).clamp(min=1e-6) * (bb - mean_b**2).clamp(min=1e-6)
+    return _smoothstep((ab - mean_a * mean_b) / spread.sqrt(), _OTHER, _SAME)
+
+
+def _rim(size: int, device: torch.device) -> Tensor:
+    """1 within the crop, 0 at its border: [1, 1, size, size]."""
+    at = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
+    along = _smoothstep(torch.minimum(at, 1 - at), 0, _RIM)
+    return (along[:, None] * along)[None, None]
+
+
+def _inside(back: Tensor, size: int, region: tuple[int, int], device: torch.device) -> Tensor:
+    """Which pixels of a region have their middle in the crop of so many px: bool [1, 1, *region]."""
+    columns = torch.arange(region[1], dtype=torch.float64) + 0.5
+    rows = torch.arange(region[0], dtype=torch.float64)[:, None] + 0.5
+    u, v = (m[0] * columns + m[1] * rows + m[2] for m in back)
+    return ((u >= 0) & (u <= size) & (v >= 0) & (v <= size))[None, None].to(device)
+
+
+def _allowed(mask: Tensor | np.ndarray, size: tuple[int, int], device: torch.device) -> Tensor:
+    """A user's mask [1, H, W] in [0, 1], brought to the picture's size."""
+    allowed = check_mask(mask, 1).detach().to(device, torch.float32).clamp(0, 1)
+    if allowed.shape[1:] != size:
+        allowed = F.interpolate(allowed[:, None], size=size, mode="bilinear", antialias=True)[:, 0].clamp(0, 1)
+    return allowed
+
+
+def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    t = ((x - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _blurred(x: Tensor, deviation: float) -> Tensor:
+    reach = max(1, math.ceil(3 * deviation))
+    at = torch.arange(-reach, reach + 1, dtype=torch.float32, device=x.device)
+    weights = torch.exp(-0.5 * (at / deviation) ** 2)
+    weights = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)
+    x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), weights, groups=x.shape[1])
+    return F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), weights.transpose(2, 3), groups=x.shape[1])
