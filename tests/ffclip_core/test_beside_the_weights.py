@@ -419,6 +419,31 @@ def test_what_a_file_may_ask_for_grows_with_its_size() -> None:
         read_pickle(io.BytesIO(endless), Path("x"), base=None, budget=budget)
 
 
+@pytest.mark.parametrize("value", [b"x" * 9_000, "x" * 9_000, 1 << 72_000], ids=["bytes", "text", "number"])
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_is_read_into_memory_is_paid_for(value: Any, protocol: int) -> None:
+    budget = Budget()
+    budget.left = 8_000
+    with pytest.raises(CheckpointError, match="MB of memory"):
+        read_pickle(io.BytesIO(pickle.dumps(value, protocol)), Path("x"), base=None, budget=budget)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("number", [np.float64(1.5), np.float32(1.5), np.float16(1.5), np.int64(-7), np.uint8(7)])
+def test_a_number_of_numpy_is_one_of_pythons(number: Any, protocol: int) -> None:
+    found = read_pickle(io.BytesIO(pickle.dumps(number, protocol)), Path("x"), base=None)
+    assert found == number.item() and type(found) is type(number.item())
+
+
+def test_a_number_of_a_big_endian_machine() -> None:
+    """In files of such a machine; NumPy's own pickles of numbers are in the order of the machine."""
+    dtype = pickle.GLOBAL + b"numpy\ndtype\n" + hostile.text("i4") + pickle.TUPLE1 + pickle.REDUCE
+    state = pickle.MARK + pickle.BININT1 + b"\x03" + hostile.text(">") + pickle.NONE + pickle.TUPLE + pickle.BUILD
+    data = pickle.SHORT_BINBYTES + b"\x04" + (77).to_bytes(4, "big")
+    scalar = pickle.GLOBAL + b"numpy.core.multiarray\nscalar\n" + dtype + state + data + pickle.TUPLE2 + pickle.REDUCE
+    assert read_pickle(io.BytesIO(scalar + pickle.STOP), Path("x"), base=None) == 77
+
+
 def test_an_old_file_of_a_big_endian_machine(tmp_path: Path) -> None:
     parts = (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": False}, {}, [])
     (tmp_path / "x.pt").write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))

@@ -314,3 +314,25 @@ def test_a_fault_of_the_machine_is_no_damage(
     )
     message = sentence(tmp_path / "g.pt")
     assert told in message and "damaged" not in message
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory", "does not fit in memory"),
+        ("MPS backend out of memory (MPS allocated: 5.00 GB)", "does not fit in memory"),
+        ("unsupported memory format option", "is damaged"),
+        ("the storage was not allocated", "is damaged"),
+    ],
+)
+def test_what_pytorch_says_of_full_memory_is_no_damage(
+    error: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no exception of its own for it, and a machine's memory can't be filled here."""
+    torch.save(content(), tmp_path / "g.pt")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(error)
+
+    monkeypatch.setattr(torch, "empty_like", fail)  # Where the weights get their room.
+    assert says in sentence(tmp_path / "g.pt")

@@ -216,6 +216,17 @@ def test_number_formats_and_absent_filters(dtype: torch.dtype, kernels: bool, ne
         assert torch.equal(found[key], value.to(dtype).float())
 
 
+@pytest.mark.parametrize("key", ["convs.0.conv.blur.kernel", "to_rgbs.1.upsample.kernel"])
+@pytest.mark.parametrize("taps", [(1, 2, 2, 1), (1, 4, 4, 1), (0, 0, 0, 0), (1, 3, 1)])
+def test_another_resampling_filter_is_refused(key: str, taps: tuple, networks: dict, tmp_path: Path) -> None:
+    state = layouts.g_ema(networks["generator"])
+    filter = torch.tensor(taps, dtype=torch.float32)
+    state[key] = torch.outer(filter, filter) * 4 / max(float(filter.sum()) ** 2, 1)
+    torch.save({"g_ema": state, "latent_avg": networks["generator"].latent_avg}, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="another resampling filter"):
+        load_generator(tmp_path / "file")
+
+
 def test_architectures_follow_from_shapes(tmp_path: Path) -> None:
     for network in (
         varied(Generator(size=8, channels={4: 5, 8: 7}, latent_dim=1024, num_mapping_layers=1)),
