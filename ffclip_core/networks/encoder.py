@@ -181,8 +181,7 @@ class Encoder(nn.Module):
         c3 = self.top(c3)
         p2 = _upsample_add(c3, self.latlayer1(c2))
         p1 = _upsample_add(p2, self.latlayer2(c1))
-        rest = max(0, self.num_layers - COARSE_HEADS - MEDIUM_HEADS)
-        return ([c3] * COARSE_HEADS + [p2] * MEDIUM_HEADS + [p1] * rest)[: self.num_layers]
+        return ([c3] * COARSE_HEADS + [p2] * MEDIUM_HEADS + [p1] * self.num_layers)[: self.num_layers]
 
     def join(self, codes: Sequence[Tensor]) -> Tensor:
         """What the heads give, [B, latent_dim] each → w [B, L, latent_dim]."""

@@ -435,6 +435,50 @@ def test_a_number_of_numpy_is_one_of_pythons(number: Any, protocol: int) -> None
     assert found == number.item() and type(found) is type(number.item())
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b"'abc'", "abc"),
+        (b'"it\'s"', "it's"),
+        (b"''", ""),
+        (b"'\\x80\\n\\\\'", b"\x80\n\\"),
+        (b"'", None),
+        (b"", None),
+        (b"abc", None),
+        (b"'abc", None),
+        (b"abc'", None),
+        (b"'abc\"", None),
+    ],
+)
+def test_texts_of_python_2s_first_protocol(line: bytes, text: str | bytes | None) -> None:
+    """In quotes, with escapes; what is no ASCII stays bytes."""
+    file = io.BytesIO(pickle.STRING + line + b"\n" + pickle.STOP)
+    if text is not None:
+        assert read_pickle(file, Path("x"), base=None) == text
+        return
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_pickle(file, Path("x"), base=None)
+
+
+def test_objects_may_be_keys_and_are_told_apart() -> None:
+    days = {datetime.date(2020, 1, day): day for day in (1, 2, 3)}
+    found = read_pickle(io.BytesIO(pickle.dumps([days, set(days)], 4)), Path("x"), base=None)
+    assert sorted(found[0].values()) == [1, 2, 3] and len(found[1]) == 3
+    assert all(isinstance(day, Object) and day.kind == "datetime.date" for day in found[0])
+
+
+class OnAnotherDevice:
+    """What PyTorch writes for a tensor of a device that has no storages: XLA, IPEX, ..."""
+
+    def __reduce__(self) -> tuple:
+        return torch._utils._rebuild_device_tensor_from_numpy, (np.arange(6.0).reshape(2, 3), torch.float64, "x", False)
+
+
+def test_a_tensor_of_another_device_is_its_array() -> None:
+    found = read_pickle(io.BytesIO(pickle.dumps(OnAnotherDevice(), 4)), Path("x"), base=None)
+    assert found.read().tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
 def test_a_number_of_a_big_endian_machine() -> None:
     """In files of such a machine; NumPy's own pickles of numbers are in the order of the machine."""
     dtype = pickle.GLOBAL + b"numpy\ndtype\n" + hostile.text("i4") + pickle.TUPLE1 + pickle.REDUCE

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fresh
+import layouts
 import pytest
 import torch
 from ffclip.ffclip_core import (
@@ -21,14 +22,14 @@ from ffclip.ffclip_core import (
     load_text_encoder,
     save_part,
 )
-from ffclip.ffclip_core.checkpoints.convert import convert
+from ffclip.ffclip_core.checkpoints.convert import convert, main
 from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 PARTS = {
     "generator": (
@@ -159,6 +160,28 @@ def test_a_version_that_is_none_is_refused(version: object, tmp_path: Path) -> N
     _with_version(path, version)
     message = sentence(load_generator, path)
     assert "as the version of its format" in message and "get the file again" in message and len(message) < 250
+
+
+def test_the_command_that_converts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(*arguments: str) -> tuple[int, list[str], list[str]]:
+        monkeypatch.setattr(sys, "argv", ["convert", *arguments])
+        status, told = main(), capsys.readouterr()
+        return status, told.out.splitlines(), told.err.splitlines()
+
+    for name in ("one.pt", "two.pt"):
+        layouts.rosinality(tmp_path / name, PARTS["generator"][1]())
+    one, two, out = str(tmp_path / "one.pt"), str(tmp_path / "two.pt"), tmp_path / "out"
+    results = [str(tmp_path / f"{stem}-generator.safetensors") for stem in ("one", "two")]
+    assert command(one, two) == (0, results, [])
+    assert {tensor.dtype for tensor in load_file(results[0]).values()} == {torch.float16}
+    assert command(one, "--out", str(out), "--dtype", "float32") == (0, [str(out / "one-generator.safetensors")], [])
+    assert {tensor.dtype for tensor in load_file(out / "one-generator.safetensors").values()} == {torch.float32}
+    status, written, errors = command(one, two, "--out", str(out))
+    assert status == 1 and not written and len(errors) == 1 and "exists" in errors[0]
+    assert command(one, "--out", str(out), "--overwrite")[0] == 0
+    assert {tensor.dtype for tensor in load_file(out / "one-generator.safetensors").values()} == {torch.float16}
 
 
 def test_the_result_of_a_newer_converter_is_none_that_this_one_keeps(tmp_path: Path) -> None:

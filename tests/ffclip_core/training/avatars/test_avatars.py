@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row, sample
+from ffclip.ffclip_core.training.avatars.avatar import EYES_PLACE, Avatar, applicable, label_row, sample
 from ffclip.ffclip_core.training.avatars.drawing import crop, draw, face_box
 from ffclip.ffclip_core.training.avatars.edits import random_edit
 from ffclip.ffclip_core.training.avatars.parameters import parameters
@@ -165,6 +167,25 @@ def test_parameters_tell_the_named_colours_and_where_everything_is() -> None:
     places, skins = people[:, -10:], people[:, -22:-19]
     assert len(np.unique(skins, axis=0)) > 100, "anywhere between its anchors"
     assert (np.abs(places) <= 1).all() and (np.abs(places).max(0) > 0.9).all(), "about unit scale, each"
+
+
+def test_parameters_tell_where_the_eyes_are_drawn() -> None:
+    """In half units of the art: across, then down. Where they are on average, both are zero."""
+    people = (Avatar(seed, plain().values) for seed in range(100))
+    far = [person for person in people if np.abs(parameters(person)[-6:-4]).min() > 0.7]
+    for person in far[:2]:
+        still = replace(person, plain=frozenset({EYES_PLACE}))
+        assert not parameters(still)[-6:-4].any()
+        across, down = parameters(person)[-6:-4] * 2 * 280 / crop(person)[2]
+        before, after = draw(still, 280).astype(int), draw(person, 280).astype(int)
+        rows, columns = np.nonzero((before != after).any(2))
+        eyes = np.s_[rows.min() - 2 : rows.max() + 3, columns.min() - 2 : columns.max() + 3]
+        errors = {
+            (i, j): np.abs(np.roll(before, (round(j * down), round(i * across)), (0, 1)) - after)[eyes].mean()
+            for i in (-1, 0, 1)
+            for j in (-1, 0, 1)
+        }
+        assert min(errors, key=lambda signs: errors[signs]) == (1, 1)
 
 
 @pytest.mark.parametrize(

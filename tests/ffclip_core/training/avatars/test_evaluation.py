@@ -6,11 +6,13 @@ drawing at sight, and the edit is a list of which drawing each one becomes.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
@@ -21,7 +23,7 @@ from ffclip.ffclip_core.training.avatars import report as report_module
 from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row
 from ffclip.ffclip_core.training.avatars.drawing import draw
 from ffclip.ffclip_core.training.avatars.evaluation import Evaluation
-from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
+from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, SIZE
 from ffclip.ffclip_core.training.pictures import to_network
 
 NAMES = list(ATTRIBUTES)
@@ -149,6 +151,15 @@ def test_the_judge_sees_what_a_picture_can_hold(drawings: Drawings) -> None:
     found = evaluation.judged(torch.tensor([-3.0, -0.5, 0.25, 2.0]).view(1, 1, 2, 2).expand(40, -1, -1, -1))
     assert torch.cat(seen).view(40, 4).unique(dim=0).tolist() == [[-1, -0.5, 0.25, 1]]
     assert found.shape == (40, 2) and found.tolist()[39] == [0, 3]
+
+
+def test_the_sheet_shows_each_person_drawn_inverted_and_edited(drawings: Drawings, tmp_path: Path) -> None:
+    drawings.mistaken, drawings.edits = {2: 4}, {1: 3}
+    report_module.picture(evaluation_of(drawings), [1, 2], ["Sunglasses", "Bald"], tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))[::2, ::2].reshape(2, SIZE, 4, SIZE, 3)
+    for row, numbers in enumerate([(1, 1, 3, 3), (2, 4, 4, 4)]):
+        for column, number in enumerate(numbers):
+            assert np.array_equal(sheet[row, :, column], drawings.pictures[number])
 
 
 def test_rows_of_edits(drawings: Drawings, monkeypatch: pytest.MonkeyPatch) -> None:
