@@ -157,8 +157,6 @@ def _name_json(text: str, size: int) -> str:
 
 def _is_tar(start: bytes) -> bool:
     """By its own checksum, which old ones have too."""
-    if start[257:262] == b"ustar":
-        return True
     told = start[148:156].strip(b"\0 ")
     if len(start) < 512 or not re.fullmatch(rb"[0-7]{1,7}", told):
         return False

@@ -40,6 +40,20 @@ def test_the_layer_that_matters_most_is_darkest(layers: int) -> None:
     assert most < some < none
 
 
+@pytest.mark.parametrize(("layers", "groups"), [(4, 1), (6, 2), (10, 3), (18, 3)])
+def test_groups_of_layers_are_marked_above_their_cells(layers: int, groups: int) -> None:
+    """By lines that do not touch: layers of up to 8 px, up to 32 px, and finer ones."""
+    picture = alignment_picture(torch.full((1, 4, layers), 1 / layers), ["Bald"])[0]
+    drawn = (picture[TOP - 40 : TOP - 10, :, 0] < 1).float()
+    line = drawn[int(drawn.sum(1).argmax())].bool()
+    edges = [int(at) + 1 for at in (line[1:] != line[:-1]).nonzero()]
+    starts, ends = edges[::2], edges[1::2]
+    assert len(starts) == len(ends) == groups
+    bounds = [0, 4, 8, layers][:groups] + [layers]
+    for start, end, first, last in zip(starts, ends, bounds, bounds[1:], strict=False):
+        assert 0 < start - (LEFT + first * CELL) < CELL / 4 and 0 < LEFT + last * CELL - end < CELL / 4
+
+
 def test_the_prompt_stands_above_and_a_long_one_stays_inside() -> None:
     shares = torch.full((2, 4, 10), 0.1)
     pictures = alignment_picture(shares, ["Bald", "a very long prompt " * 30])

@@ -474,6 +474,30 @@ class OnAnotherDevice:
         return torch._utils._rebuild_device_tensor_from_numpy, (np.arange(6.0).reshape(2, 3), torch.float64, "x", False)
 
 
+class Within:
+    """A file of torch.save before 1.6 in a byte string, as pickle stores a storage; this one with an array in it."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        file = io.BytesIO()
+        torch.save({"array": array}, file, _use_new_zipfile_serialization=False, pickle_protocol=4)
+        self.content = file.getvalue()
+
+    def __reduce__(self) -> tuple:
+        return torch.storage._load_from_bytes, (self.content,)
+
+
+@pytest.mark.parametrize("base", [0, None])
+@pytest.mark.parametrize("count", [10, 20_000])
+def test_arrays_in_an_old_file_within_a_file(base: int | None, count: int, tmp_path: Path) -> None:
+    """Large ones stay where they are, if that is a place in the file."""
+    array = np.arange(count, dtype=np.float64)
+    (tmp_path / "x").write_bytes(pickle.dumps({"a": 1, "b": Within(array)}, 4))
+    place = tmp_path / ("x" if base == 0 else "nowhere")
+    with (tmp_path / "x").open("rb") as file:
+        found = as_stored(read_pickle(file, place, base=base)["b"]["array"])
+    assert found is not None and np.array_equal(found.read().numpy(), array)
+
+
 def test_a_tensor_of_another_device_is_its_array() -> None:
     found = read_pickle(io.BytesIO(pickle.dumps(OnAnotherDevice(), 4)), Path("x"), base=None)
     assert found.read().tolist() == [[0, 1, 2], [3, 4, 5]]

@@ -23,6 +23,7 @@ from ffclip.ffclip_core import (
     save_part,
 )
 from ffclip.ffclip_core.checkpoints.convert import convert, main
+from ffclip.ffclip_core.checkpoints.parts import Part
 from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
@@ -160,6 +161,22 @@ def test_a_version_that_is_none_is_refused(version: object, tmp_path: Path) -> N
     _with_version(path, version)
     message = sentence(load_generator, path)
     assert "as the version of its format" in message and "get the file again" in message and len(message) < 250
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture", "told"),
+    [
+        ("generator", {"size": 1024}, "FFHQ-size generator, 1024 px, 18 layers (cars)"),
+        ("generator", {"size": 256}, "generator, 256 px, 14 layers (cars)"),
+        ("encoder", {"input_size": [192, 256], "num_layers": 16}, "encoder of 256×192 px, 16 layers (cars)"),
+        ("encoder", {"input_size": 7, "num_layers": 16}, "encoder of ?×? px, 16 layers (cars)"),
+        ("modulator", {"num_layers": 16}, "modulation blocks, 16 layers (cars)"),
+        ("text_encoder", {"embed_dim": 512}, "text encoder, 512 wide (cars)"),
+    ],
+)
+def test_a_part_is_told_in_words(kind: str, architecture: dict, told: str) -> None:
+    assert Part(kind, "some layout", architecture, {}, "cars").describe() == told
+    assert Part(kind, "some layout", architecture, {}).describe() == told.replace("cars", "some layout")
 
 
 def test_the_command_that_converts(

@@ -171,3 +171,10 @@ def test_pictures_of_later_groups_have_seeds_of_their_own(editor: Editor, sample
             alone = noisy.edit(w, ["Beard"], strength=strength, noise="random", seed=5 + i)
             assert golden.error(pictures[i : i + 1], alone) < golden.NETWORKS, (way, i)
         assert golden.error(pictures[:1], pictures[GROUP : GROUP + 1]) > 100 * golden.NETWORKS
+    ways = {
+        "edit": lambda **seed: noisy.edit(w, ["Beard"], noise="random", **seed),
+        "stream": lambda **seed: next(noisy.stream(w, ["Beard"], noise="random", **seed)),
+        "draw": lambda **seed: noisy.synthesize(w, noise="random", **seed),
+    }
+    for name, way in ways.items():
+        assert torch.equal(way(), way(seed=0)) and not torch.equal(way(), way(seed=1)), name

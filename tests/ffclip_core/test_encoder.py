@@ -63,6 +63,13 @@ def test_pictures_of_another_size_are_refused() -> None:
         encoder(torch.zeros(1, 3, 256, 256))
 
 
+@pytest.mark.parametrize("size", [(64, 128), (128, 64), (96, 64), (16, 16)])
+def test_pictures_of_any_shape_have_one_code_per_layer(size: tuple[int, int]) -> None:
+    """Every head narrows its level to one pixel."""
+    encoder = Encoder(**golden.SMALL_ENCODER | {"input_size": size}).eval()
+    assert encoder(torch.zeros(2, 3, *size)).shape == (2, 10, 32)
+
+
 def test_parameters_are_plain_after_use() -> None:
     """What programs do with the parameters of a network works, whatever order their numbers lie in."""
     encoder = Encoder(**golden.SMALL_ENCODER).eval().requires_grad_(False)

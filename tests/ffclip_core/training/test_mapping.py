@@ -27,6 +27,7 @@ def test_the_mapping_network_comes_nearer_to_them() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = Generator(size=8, channels={4: 4, 8: 4}, latent_dim=DIM, num_mapping_layers=2)
+    generator.requires_grad_(False)  # As it comes from its training.
     z = torch.randn(1000, DIM, generator=torch.Generator().manual_seed(5))
     errors = []
     for steps in (0, 100):

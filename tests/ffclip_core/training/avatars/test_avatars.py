@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
+from ffclip.ffclip_core.families import EMBEDDED, read_family
 from ffclip.ffclip_core.training.avatars.avatar import EYES_PLACE, Avatar, applicable, label_row, sample
 from ffclip.ffclip_core.training.avatars.drawing import crop, draw, face_box
 from ffclip.ffclip_core.training.avatars.edits import random_edit
@@ -30,6 +31,11 @@ def plain(**values: str) -> Avatar:
 def test_the_same_seed_draws_the_same_picture() -> None:
     assert np.array_equal(draw(sample(3)), draw(sample(3)))
     assert not np.array_equal(draw(sample(3)), draw(sample(4)))
+
+
+def test_drawings_are_as_large_as_the_embedded_familys_pictures() -> None:
+    family = read_family(EMBEDDED)
+    assert draw(sample(0)).shape == (family.size, family.size, 3)
 
 
 @pytest.mark.parametrize("attribute", list(ATTRIBUTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
+from ffclip.ffclip_core.training import draw_dataset
 from ffclip.ffclip_core.training.avatars.avatar import label_row, sample
 from ffclip.ffclip_core.training.avatars.dataset import draw_pairs, load
 from ffclip.ffclip_core.training.avatars.drawing import draw, face_box
@@ -30,8 +32,14 @@ def test_a_row_is_an_avatar_and_the_same_with_some_facts_changed(tmp_path: Path)
         assert np.array_equal(pairs.face_boxes[row], np.array(face_box(person), np.float32))
 
 
-def test_pictures_that_are_there_are_not_drawn_again(tmp_path: Path) -> None:
-    draw_pairs(tmp_path, 2)
+def test_pictures_that_are_there_are_not_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(count: int) -> None:
+        monkeypatch.setattr(sys, "argv", ["draw_dataset", str(tmp_path), "--count", str(count)])
+        draw_dataset.main()
+
+    command(2)
     targets = np.load(tmp_path / "targets.npy", mmap_mode="r+")
     drawn, targets[0], targets[1] = targets[1].copy(), 7, 0  # As if a drawing had been broken off before the second.
     targets.flush()
@@ -40,3 +48,6 @@ def test_pictures_that_are_there_are_not_drawn_again(tmp_path: Path) -> None:
     assert (found[0] == 7).all() and np.array_equal(found[1], drawn)
     with pytest.raises(ValueError, match="holds 2 pairs, not 3"):
         draw_pairs(tmp_path, 3)
+    with pytest.raises(SystemExit, match="2"):
+        command(3)
+    assert "holds 2 pairs, not 3" in capsys.readouterr().err
