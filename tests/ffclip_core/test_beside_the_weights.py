@@ -460,6 +460,29 @@ def test_texts_of_python_2s_first_protocol(line: bytes, text: str | bytes | None
         read_pickle(file, Path("x"), base=None)
 
 
+def test_what_is_remembered_in_any_place_is_recalled() -> None:
+    """Python's own pickles number the places in order; old ones of other programs may leave some empty."""
+    put, get = pickle.BINPUT, pickle.BINGET
+    one, two, three = (pickle.BININT1 + bytes([value]) for value in (1, 2, 3))
+    program = one + put + b"\x05" + two + put + b"\x06" + three + put + b"\x05" + get + b"\x05" + get + b"\x06"
+    found = read_pickle(io.BytesIO(pickle.MARK + program + pickle.TUPLE + pickle.STOP), Path("x"), base=None)
+    assert found == (1, 2, 3, 3, 2)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("value", [b"", b"\x00\xff"])
+def test_byte_strings_of_every_protocol(value: bytes, protocol: int) -> None:
+    assert read_pickle(io.BytesIO(pickle.dumps(value, protocol)), Path("x"), base=None) == value
+
+
+def test_a_tensor_without_numbers_has_its_shape() -> None:
+    content = pickle.dumps(torch.zeros(0, 3, device="meta"), 4)
+    found = as_stored(read_pickle(io.BytesIO(content), Path("x"), base=None))
+    assert found is not None and found.shape == (0, 3)
+    with pytest.raises(CheckpointError, match="meta device"):
+        found.read()
+
+
 def test_objects_may_be_keys_and_are_told_apart() -> None:
     days = {datetime.date(2020, 1, day): day for day in (1, 2, 3)}
     found = read_pickle(io.BytesIO(pickle.dumps([days, set(days)], 4)), Path("x"), base=None)

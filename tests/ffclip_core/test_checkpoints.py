@@ -163,6 +163,14 @@ def test_a_version_that_is_none_is_refused(version: object, tmp_path: Path) -> N
     assert "as the version of its format" in message and "get the file again" in message and len(message) < 250
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_a_network_loaded_in_inference_mode_is_one_like_any_other(part: str) -> None:
+    """ComfyUI's nodes run in it; weights made there could not be changed outside, and would not count their changes."""
+    with torch.inference_mode():
+        network = PARTS[part][0](EMBEDDED / f"{part}.safetensors")
+    assert not any(value.is_inference() for value in network.state_dict().values())
+
+
 @pytest.mark.parametrize(
     ("kind", "architecture", "told"),
     [

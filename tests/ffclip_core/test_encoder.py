@@ -65,9 +65,11 @@ def test_pictures_of_another_size_are_refused() -> None:
 
 @pytest.mark.parametrize("size", [(64, 128), (128, 64), (96, 64), (16, 16)])
 def test_pictures_of_any_shape_have_one_code_per_layer(size: tuple[int, int]) -> None:
-    """Every head narrows its level to one pixel."""
+    """Every head narrows its level, of 1/16, 1/8 or 1/4 of the picture's size, to one pixel."""
     encoder = Encoder(**golden.SMALL_ENCODER | {"input_size": size}).eval()
     assert encoder(torch.zeros(2, 3, *size)).shape == (2, 10, 32)
+    for head, part in zip(encoder.styles, [16] * 3 + [8] * 4 + [4] * 3, strict=True):
+        assert head.convs(torch.zeros(1, 16, size[0] // part, size[1] // part)).shape[2:] == (1, 1)
 
 
 def test_parameters_are_plain_after_use() -> None:
