@@ -40,7 +40,7 @@ def test_the_layer_that_matters_most_is_darkest(layers: int) -> None:
     assert most < some < none
 
 
-@pytest.mark.parametrize(("layers", "groups"), [(4, 1), (6, 2), (10, 3), (18, 3)])
+@pytest.mark.parametrize(("layers", "groups"), [(2, 1), (4, 1), (5, 2), (10, 3), (18, 3)])
 def test_groups_of_layers_are_marked_above_their_cells(layers: int, groups: int) -> None:
     """By lines that do not touch: layers of up to 8 px, up to 32 px, and finer ones."""
     picture = alignment_picture(torch.full((1, 4, layers), 1 / layers), ["Bald"])[0]

@@ -43,6 +43,7 @@ from hypothesis import given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
 from torch import nn
+from torch._utils import _rebuild_device_tensor_from_numpy
 
 
 class Colour(enum.Enum):
@@ -494,7 +495,7 @@ class OnAnotherDevice:
     """What PyTorch writes for a tensor of a device that has no storages: XLA, IPEX, ..."""
 
     def __reduce__(self) -> tuple:
-        return torch._utils._rebuild_device_tensor_from_numpy, (np.arange(6.0).reshape(2, 3), torch.float64, "x", False)
+        return _rebuild_device_tensor_from_numpy, (np.arange(6.0).reshape(2, 3), torch.float64, "x", False)
 
 
 class Within:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import ffclip.ffclip_core.execution.encoder as fast
 import golden
@@ -15,6 +16,7 @@ from ffclip.ffclip_core.execution import packed_convolution
 from ffclip.ffclip_core.execution.crew import Crew
 from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
 from ffclip.ffclip_core.execution.packed_convolution import PackedConv2d, has_kernels
+from ffclip.ffclip_core.networks.encoder import StyleHead
 
 
 def test_the_keys_are_those_of_published_files() -> None:
@@ -69,7 +71,7 @@ def test_pictures_of_any_shape_have_one_code_per_layer(size: tuple[int, int]) ->
     encoder = Encoder(**golden.SMALL_ENCODER | {"input_size": size}).eval()
     assert encoder(torch.zeros(2, 3, *size)).shape == (2, 10, 32)
     for head, part in zip(encoder.styles, [16] * 3 + [8] * 4 + [4] * 3, strict=True):
-        assert head.convs(torch.zeros(1, 16, size[0] // part, size[1] // part)).shape[2:] == (1, 1)
+        assert cast(StyleHead, head).convs(torch.zeros(1, 16, size[0] // part, size[1] // part)).shape[2:] == (1, 1)
 
 
 def test_parameters_are_plain_after_use() -> None:
