@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.execution.kept_features import KeptFeatures
 from ffclip.ffclip_core.execution.plan import Plan, plan
 from ffclip.ffclip_core.execution.style_tables import style_table
+from ffclip.ffclip_core.networks.generator import Generator as PlainGenerator
 from ffclip.ffclip_core.networks.layers import EqualLinear, ModulatedConv2d, StyledConv, ToRGB
 from ffclip.ffclip_core.networks.modulation import Modulator
 from torch import Tensor, nn
@@ -255,6 +257,14 @@ def test_random_noise_follows_the_seed_and_each_picture_has_its_own(tiny: Genera
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(both, again) and not torch.equal(both, other)
     assert golden.largest_error(second, both[1:]) < golden.rounding(9 * 64, layers=10)
+
+
+@torch.inference_mode()
+def test_the_seed_is_zero_where_none_is_given(tiny: Generator) -> None:
+    w = golden.tensors("gen_tiny64")["w_plus"]
+    for draw in (tiny.forward, partial(PlainGenerator.forward, tiny)):
+        assert torch.equal(draw(w, noise="random"), draw(w, noise="random", seed=0))
+        assert not torch.equal(draw(w, noise="random"), draw(w, noise="random", seed=1))
 
 
 def test_a_preview_is_what_a_smaller_generator_would_draw(tiny: Generator) -> None:
