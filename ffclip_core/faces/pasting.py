@@ -4,7 +4,7 @@
 
 W⁻¹ carries the crop back. M, the mask, says where the edit changed anything. g says how alike the shapes of edited and
 inversion are there: where they are the same, such as under another colour (g = 1), the difference is added, so all of
-the picture's own detail stays; where they are others (g = 0), the edited crop takes the place, with no ghost of what was.
+the picture's own detail stays; where they are others (g = 0), the edited crop takes the place, and no ghost stays.
 """
 
 from __future__ import annotations
