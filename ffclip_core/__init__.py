@@ -14,8 +14,10 @@ from .checkpoints import (
 from .editor import Editor
 from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
 from .execution.kept_features import KeptFeatures
+from .faces.alignment import Placement, align
 from .faces.detection import find_faces
 from .faces.face import Face
+from .faces.pasting import paste_back
 from .families import EMBEDDED, Family, installed_families
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "FamilyError",
     "InputError",
     "KeptFeatures",
+    "Placement",
+    "align",
     "build",
     "find_faces",
     "installed_families",
@@ -37,6 +41,7 @@ __all__ = [
     "load_modulator",
     "load_text_encoder",
     "operators_status",
+    "paste_back",
     "read_parts",
     "save_part",
 ]

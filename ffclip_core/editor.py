@@ -16,6 +16,8 @@ from .checkpoints import load_aligner, load_parts
 from .editing import Numbers, Strength, apply_edit, check_family, pairs, strengths
 from .errors import CheckpointError, InputError
 from .execution.plan import GROUP
+from .faces import in_place
+from .faces.in_place import Prompts
 from .families import EMBEDDED, MANIFEST, PARTS, BrokenFamilyError, Family, family_named, read_family
 from .networks.aligner import Aligner
 from .networks.encoder import Encoder
@@ -132,6 +134,33 @@ class Editor:
         """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit. Raises InputError for other codes."""
         with _ordinary_tensors():
             return to_images(self.generator(w, noise=noise, seed=seed), self.encoder.input_size)
+
+    def edit_in_place(
+        self,
+        images: Tensor | np.ndarray,
+        prompts: Prompts,
+        strength: Strength = 1.0,
+        faces: str | int = "largest",
+        mode: str = "auto",
+        mask: Tensor | np.ndarray | None = None,
+    ) -> Tensor:
+        """Pictures of any size [B, H, W, C] in [0, 1] → the same pictures with their faces edited, [B, H, W, 3] (4 with
+        alpha, which stays), and nothing else changed: find, align, invert, edit, put back.
+
+        prompts: one text, or one per picture; in a picture's place a list of texts, one per chosen face from left to
+        right (of a single picture also as a plain list). strength: a number, or one per picture. faces: the "largest"
+        of each picture, "all", or a number from the left, the first 0. mode: see ffclip_core.faces.pasting.paste_back.
+        mask, 1 where the edit may show, limits it. Pictures of a batch without such a face stay as they are; where none
+        has one, InputError says so, as it does for what does not go together. A family without an aligner takes whole
+        pictures as its crops.
+        """
+        prepared = in_place.prepare(self, images, faces)
+        if not prepared.places:
+            raise InputError(
+                "No face was found in the pictures: faces have to be some 16 px wide at least and seen from the front; "
+                "give another picture, or align the face by four points (ffclip_core.align)."
+            )
+        return in_place.edit(self, prepared, prompts, strength, mode, mask).images
 
     def _edits(
         self,

@@ -42,10 +42,13 @@ class Placement:
         """[4, 2] px: top left, bottom left, bottom right, top right."""
         return torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=torch.float64) @ self.matrix.T
 
-    def bounds(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom of the part of the picture, in whole px, that the crop's square touches; may be
-        empty."""
-        corners, (height, width) = self.corners(), self.picture
+    def bounds(
+        self, left: float = 0.0, top: float = 0.0, right: float = 1.0, bottom: float = 1.0
+    ) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the part of the picture, in whole px, that the crop's square touches, or a part
+        of the square (given from 0 to 1); may be empty."""
+        places = [[left, top, 1], [left, bottom, 1], [right, bottom, 1], [right, top, 1]]
+        corners, (height, width) = torch.tensor(places, dtype=torch.float64) @ self.matrix.T, self.picture
         low, high = corners.min(0).values.floor().tolist(), corners.max(0).values.ceil().tolist()
         return max(0, int(low[0])), max(0, int(low[1])), min(width, int(high[0])), min(height, int(high[1]))
 

@@ -30,6 +30,7 @@ _FROM, _TO = 0.03, 0.10  # By how much of [0, 1] an edit changes what is in the 
 _NOISE = 0.7 / 64  # Deviation of the blur, in sides of the crop, over which a change is a change.
 _RIM = 0.04  # In sides of the crop: the mask ends towards its border.
 _LEAST = 2 / 255
+_BEYOND = 0.1  # The part of a side of the crop that is changed where an edit goes on beyond it.
 _WINDOW = 1 / 21  # Deviation of the window, in sides of the crop, in which shapes are compared.
 _OTHER, _SAME = 0.85, 0.98  # Correlations up to which shapes are others, and from which they are the same.
 
@@ -86,41 +87,85 @@ def paste(
         raise InputError(f"A picture is put back by {', '.join(MODES)}, not {str(mode)[:80]!r}.")
     if not 0 <= feather <= 0.5:
         raise InputError(f"The feather is 0 to 0.5 of the crop's side, not {feather!r}.")
-    allowed = None if mask is None else _allowed(mask, (height, width), image.device)
+    allowed = None if mask is None else limits_of(mask, image)[0]
 
     result = image.detach().clone() if image.shape[3] > 1 else image.detach().repeat(1, 1, 1, 3)
-    used = torch.zeros(1, height, width, device=image.device)
     a, b = (seen(x.detach().to(image.device)) for x in (before, after))
+    used = torch.zeros(1, height, width, device=image.device)
+    paste_into(result, used, a, b, placement, mode, allowed, feather)
+    return result, used
+
+
+def paste_into(
+    picture: Tensor,
+    used: Tensor,
+    a: Tensor,
+    b: Tensor,
+    placement: Placement,
+    mode: str = "auto",
+    allowed: Tensor | None = None,
+    feather: float = FEATHER,
+) -> None:
+    """paste() into the picture [1, H, W, 3 or 4] itself, of checked arguments: crops [1, 3, h, w], allowed [1, H, W] in
+    [0, 1]. The mask goes into `used` [1, H, W], where it is more than what is there."""
     if a.shape != b.shape:
         a = F.interpolate(a, size=b.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
-    left, top, right, bottom = placement.bounds()
-    if torch.equal(a, b) or right <= left or bottom <= top:
-        return result, used
+    if torch.equal(a, b):
+        return
     where, shapes = _where(a, b, mode, feather)
-    size = tuple(b.shape[2:])
-    if where.shape[2:] != size:
-        where, shapes = (F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in (where, shapes))
+    size = b.shape[-1]
+    if where.shape[-1] != size:
+        where, shapes = (
+            F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False) for x in (where, shapes)
+        )
+    columns, rows = (where[0, 0].amax(i).nonzero().flatten().tolist() for i in (0, 1))
+    if not rows:
+        return
+    part = Placement(matrix=placement.matrix, size=size, picture=placement.picture)
+    left, top, right, bottom = part.bounds(
+        columns[0] / size, rows[0] / size, (columns[-1] + 1) / size, (rows[-1] + 1) / size
+    )
+    if right <= left or bottom <= top:
+        return
     layers = torch.cat([where, where * (1 - shapes), where * (b - shapes * a)], 1)
-    whole_map = torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64)])
-    back = torch.linalg.inv(whole_map)[:2] * size[0]
+    back = torch.linalg.inv(torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64)]))[:2] * size
     corner = torch.tensor([left, top, 1], dtype=torch.float64)
     back = torch.cat([back[:, :2], (back @ corner)[:, None]], 1)
     layers = resample(layers, back, (bottom - top, right - left))
 
-    m = layers[:, :1]
-    m = torch.where(m < _LEAST, torch.zeros_like(m), m).clamp(max=1)
-    inside = _inside(back, size[0], (bottom - top, right - left), m.device)
-    weight = (m > 0) & inside
-    part = result[:, top:bottom, left:right]
-    change = layers[:, 2:] - layers[:, 1:2] * seen(part)
+    m, change = layers[:, :1], layers[:, 2:]
+    own = picture[:, top:bottom, left:right, :3]
+    before = own.permute(0, 3, 1, 2).float().contiguous()
+    change.addcmul_(layers[:, 1:2], seen(picture[:, top:bottom, left:right]), value=-1)
     if allowed is not None:
         limit = allowed[:, None, top:bottom, left:right]
-        change, m = change * limit, m * limit
-        weight = weight & (limit > 0)
-    changed = (part[..., :3].permute(0, 3, 1, 2).float() + change).clamp(0, 1).permute(0, 2, 3, 1).to(result.dtype)
-    part[..., :3] = torch.where(weight.permute(0, 2, 3, 1), changed, part[..., :3])
-    used[:, top:bottom, left:right] = torch.where(weight, m, torch.zeros_like(m))[:, 0]
-    return result, used
+        change.mul_(limit)
+        m = m * limit
+    shown = m >= _LEAST
+    own.copy_(torch.where(shown, change.add_(before).clamp_(0, 1), before).permute(0, 2, 3, 1))
+    of_part = used[:, top:bottom, left:right]
+    torch.maximum(of_part, (m.clamp(max=1) * shown)[:, 0], out=of_part)
+
+
+def reaches(inversion: Tensor, edited: Tensor, placement: Placement) -> tuple[str, ...]:
+    """The sides of a crop at which an edit, of crops [1, 3, h, h] in [0, 1], goes on beyond it, where the picture
+    does too: "above", "below", "left", "right" as in the crop."""
+    changed = _changed(*_small(inversion, edited), 0.0)[0, 0]
+    edge = max(1, round(_RIM * len(changed)))
+    bands = {
+        "above": changed[:edge],
+        "below": changed[-edge:],
+        "left": changed[:, :edge],
+        "right": changed[:, -edge:],
+    }
+    corners, (height, width) = placement.corners(), placement.picture
+    ends = {"above": (0, 3), "below": (1, 2), "left": (0, 1), "right": (2, 3)}
+    found = []
+    for side, band in bands.items():
+        x, y = corners[list(ends[side])].mean(0).tolist()
+        if 1 < x < width - 1 and 1 < y < height - 1 and float((band > 0.5).float().mean()) > _BEYOND:
+            found.append(side)
+    return tuple(found)
 
 
 def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray, feather: float = FEATHER) -> Tensor:
@@ -181,25 +226,17 @@ def _same_shapes(a: Tensor, b: Tensor) -> Tensor:
 
 def _rim(size: int, device: torch.device) -> Tensor:
     """1 within the crop, 0 at its border: [1, 1, size, size]."""
-    at = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / size
+    at = torch.arange(size, dtype=torch.float32, device=device) / max(1, size - 1)
     along = _smoothstep(torch.minimum(at, 1 - at), 0, _RIM)
     return (along[:, None] * along)[None, None]
 
 
-def _inside(back: Tensor, size: int, region: tuple[int, int], device: torch.device) -> Tensor:
-    """Which pixels of a region have their middle in the crop of so many px: bool [1, 1, *region]."""
-    columns = torch.arange(region[1], dtype=torch.float64) + 0.5
-    rows = torch.arange(region[0], dtype=torch.float64)[:, None] + 0.5
-    u, v = (m[0] * columns + m[1] * rows + m[2] for m in back)
-    return ((u >= 0) & (u <= size) & (v >= 0) & (v <= size))[None, None].to(device)
-
-
-def _allowed(mask: Tensor | np.ndarray, size: tuple[int, int], device: torch.device) -> Tensor:
-    """A user's mask [1, H, W] in [0, 1], brought to the picture's size."""
-    allowed = check_mask(mask, 1).detach().to(device, torch.float32).clamp(0, 1)
-    if allowed.shape[1:] != size:
-        allowed = F.interpolate(allowed[:, None], size=size, mode="bilinear", antialias=True)[:, 0].clamp(0, 1)
-    return allowed
+def limits_of(mask: Tensor | np.ndarray, images: Tensor) -> list[Tensor]:
+    """A user's masks (shapes: see check_mask) for each of the pictures [B, H, W, C], [1, H, W] in [0, 1]."""
+    masks = check_mask(mask, len(images)).detach().to(images.device, torch.float32).clamp(0, 1)
+    if masks.shape[1:] != images.shape[1:3]:
+        masks = F.interpolate(masks[:, None], size=images.shape[1:3], mode="bilinear", antialias=True)[:, 0].clamp(0, 1)
+    return [masks[i % len(masks)][None] for i in range(len(images))]
 
 
 def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:

@@ -130,13 +130,18 @@ def _enlarged(x: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     height, width_ = x.shape[-2:]
     finer = _FINER if max(height, width_) <= 128 else _FINER // 2
     fine = _matrix(height, finer, x) @ x @ _matrix(width_, finer, x).T
-    half = torch.tensor([[2 / width_], [2 / height]], dtype=torch.float64)
-    to_grid = matrix * half - torch.tensor([[0, 0, 1], [0, 0, 1]])
+    # F.grid_sample's places: from -1 to 1 in both of its pictures.
+    to_grid = matrix * torch.tensor([[2 / width_], [2 / height]], dtype=torch.float64)
+    to_grid = to_grid - torch.tensor([[0, 0, 1], [0, 0, 1]])
     result = x.new_empty(1, x.shape[1], *size)
     step = max(1, 4 * _AT_ONCE // size[1])
     for start in range(0, size[0], step):
         rows = range(start, min(start + step, size[0]))
-        grid = torch.stack(_places(to_grid, size, rows, x.device), -1)[None]
+        grid = torch.empty(1, len(rows), size[1], 2, device=x.device)
+        for of_axis, (by_x, by_y, from_here) in zip(grid.unbind(-1), to_grid.tolist(), strict=True):
+            columns = (torch.arange(size[1], dtype=torch.float64) + 0.5) * by_x + from_here
+            lines = (torch.arange(rows.start, rows.stop, dtype=torch.float64) + 0.5) * by_y
+            torch.add(columns.float().to(x.device), lines.float().to(x.device)[:, None], out=of_axis[0])
         result[:, :, rows.start : rows.stop] = F.grid_sample(fine, grid, "bilinear", "border", align_corners=False)
     return result
 

@@ -1,0 +1,209 @@
+"""Pictures as people have them, edited in place: each face found, aligned, inverted, edited, and what the edit changed
+put back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..editing import Strength, apply_edit, strengths
+from ..errors import InputError
+from ..execution.plan import GROUP
+from ..networks.aligner import Aligner
+from ..pictures import check_pictures, to_images
+from .alignment import Placement, align, seen
+from .detection import find_faces
+from .drawn import find_drawn_faces
+from .face import Face
+from .pasting import MODES, limits_of, paste_into, reaches
+
+if TYPE_CHECKING:
+    from ..editor import Editor
+
+Prompts = str | Sequence[str | Sequence[str]]
+CHOICES = ("largest", "all")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Place:
+    """One face that is edited: in which picture, as the how manieth from the left, where, and its crop [1, s, s, 3]."""
+
+    picture: int
+    number: int
+    placement: Placement
+    crop: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """What does not depend on the edit: the pictures [B, H, W, C], the faces found in each, those chosen, and of these
+    the codes [N, L, D] and how the generator draws them, [N, h, h, 3]."""
+
+    images: Tensor
+    faces: Sequence[Sequence[Face]]
+    places: Sequence[Place]
+    codes: Tensor
+    inversions: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Edited:
+    """The pictures [B, H, W, 3] (4 with alpha), the masks [B, H, W] that were used, for each place the crop after the
+    edit [N, h, h, 3], and the sides of the crop ("below", …) beyond which the edit would have gone on."""
+
+    images: Tensor
+    masks: Tensor
+    crops: Tensor
+    beyond: Sequence[tuple[str, ...]]
+
+
+def faces_in(editor: Editor, images: Tensor | np.ndarray) -> list[list[Face]]:
+    """The faces in pictures [B, H, W, C], from left to right, by the family's aligner; of a family without one each
+    picture is a face whose frame holds all of it."""
+    images = check_pictures(images)
+    if isinstance(editor.aligner, Aligner):
+        return find_drawn_faces(images, editor.aligner)
+    if editor.aligner is not None:
+        return find_faces(images)
+    return [[_whole(images.shape[1], images.shape[2])] for _ in images]
+
+
+def prepare(
+    editor: Editor,
+    images: Tensor | np.ndarray,
+    faces: str | int = "largest",
+    found: Sequence[Sequence[Face]] | None = None,
+) -> Prepared:
+    """Find (or take from found), choose, align and invert. Raises InputError for a choice that is none."""
+    images = check_pictures(images).detach()
+    found = faces_in(editor, images) if found is None else found
+    if len(found) != len(images):
+        raise InputError(f"Faces of {len(found)} pictures are given for {len(images)} pictures: give a list for each.")
+    size = max(editor.encoder.input_size)
+    places = []
+    for i, of_picture in enumerate(found):
+        for number in choose(of_picture, faces):
+            crop, placement = align(images[i : i + 1], of_picture[number], size)
+            places.append(Place(picture=i, number=number, placement=placement, crop=crop))
+    if isinstance(faces, int) and not places and any(found):
+        most = max(map(len, found))
+        there = "1 face, number 0" if most == 1 else f"{most} faces, numbers 0 to {most - 1} from left to right"
+        raise InputError(f"There is no face number {faces}: the pictures have at most {there}.")
+    if not places:
+        w = editor.encoder.latent_avg
+        size = editor.generator.size
+        return Prepared(
+            images=images,
+            faces=found,
+            places=(),
+            codes=w.new_empty(0, *w.shape),
+            inversions=w.new_empty(0, size, size, 3),
+        )
+    codes = editor.invert(torch.cat([place.crop for place in places])).float()
+    return Prepared(images=images, faces=found, places=places, codes=codes, inversions=draw(editor, codes))
+
+
+def edit(
+    editor: Editor,
+    prepared: Prepared,
+    prompts: Prompts,
+    strength: Strength = 1.0,
+    mode: str = "auto",
+    mask: Tensor | np.ndarray | None = None,
+) -> Edited:
+    """Edit what prepare() gave. Arguments and errors: see Editor.edit_in_place()."""
+    images, places = prepared.images, prepared.places
+    if mode not in MODES:
+        raise InputError(f"A picture is put back by {', '.join(MODES)}, not {str(mode)[:80]!r}.")
+    limits = [None] * len(images) if mask is None else limits_of(mask, images)
+    texts = texts_of(prompts, [sum(place.picture == i for place in places) for i in range(len(images))])
+    amount = strengths(strength, len(images))
+    result = images.clone() if images.shape[3] > 1 else images.repeat(1, 1, 1, 3)
+    masks = torch.zeros(images.shape[:3], device=images.device)
+    if not places:
+        return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=())
+    w = prepared.codes
+    with torch.inference_mode(False), torch.no_grad():
+        known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        e = editor.text_encoder.encode(list(known)).to(w.device)[[known[text] for text in texts]]
+        of_face = amount[[p.picture for p in places]] if isinstance(amount, Tensor) else amount
+        crops, beyond = [], []
+        for start in range(0, len(places), GROUP):
+            piece = slice(start, start + GROUP)
+            delta = editor.modulator(w[piece], e[piece])
+            of_piece = of_face[piece] if isinstance(of_face, Tensor) else of_face
+            crops.append(draw(editor, apply_edit(w[piece], delta, of_piece)))
+        drawn = torch.cat(crops).to(images.device)
+        before, after = (seen(x) for x in (prepared.inversions.to(images.device), drawn))
+        for n, place in enumerate(places):
+            i = place.picture
+            row, (one, other) = slice(i, i + 1), (before[n : n + 1], after[n : n + 1])
+            paste_into(result[row], masks[row], one, other, place.placement, mode, limits[i])
+            beyond.append(reaches(one, other, place.placement))
+    return Edited(images=result, masks=masks, crops=drawn, beyond=beyond)
+
+
+def choose(faces: Sequence[Face], which: str | int) -> list[int]:
+    """The numbers of the chosen faces of a picture, none where there is no such face. Raises InputError for a choice
+    that is none."""
+    if isinstance(which, bool) or not (isinstance(which, int) or which in CHOICES):
+        raise InputError(f"Faces are 'largest', 'all' or a number from the left, the first 0, not {str(which)[:80]!r}.")
+    if isinstance(which, int):
+        return [which] if 0 <= which < len(faces) else []
+    if which == "all" or not faces:
+        return [*range(len(faces))]
+    return [max(range(len(faces)), key=lambda i: _size(faces[i]))]
+
+
+def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
+    """The text of each face, for so many faces in each picture. Raises InputError where the numbers don't fit."""
+    pictures = len(counts)
+    if isinstance(prompts, str):
+        return [prompts] * sum(counts)
+    given = list(prompts)
+    if len(given) == 1:
+        given *= pictures
+    elif pictures == 1 and all(isinstance(text, str) for text in given):
+        given = [given]  # Of one picture, a text for each face.
+    if len(given) != pictures:
+        raise InputError(
+            f"{len(given)} prompts for {pictures} pictures: give one, or one per picture; for one per face give a list "
+            "of them in a picture's place."
+        )
+    texts: list[str] = []
+    for i, (each, count) in enumerate(zip(given, counts, strict=True)):
+        of_faces = [each] * count if isinstance(each, str) else list(each)
+        if len(of_faces) != count:
+            raise InputError(
+                f"{len(of_faces)} prompts for {count} faces of picture {i}: give one prompt for all of them, or one "
+                "for each from left to right."
+            )
+        texts += of_faces
+    return texts
+
+
+def draw(editor: Editor, w: Tensor) -> Tensor:
+    """Codes → pictures [N, h, h, 3], also of generators whose pictures are wider than high all of the square."""
+    with torch.inference_mode(False), torch.no_grad():
+        return torch.cat([to_images(editor.generator(piece)) for piece in w.split(GROUP)])
+
+
+def _size(face: Face) -> float:
+    if face.square is not None:
+        return float((face.square[3] - face.square[0]).norm())
+    left, top, right, bottom = face.box
+    return max(right - left, bottom - top)
+
+
+def _whole(height: int, width: int) -> Face:
+    side = max(height, width) / 2
+    x, y = width / 2, height / 2
+    square = torch.tensor([[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=torch.float64) * side + torch.tensor([x, y])
+    return Face(
+        points=square.mean(0).expand(5, 2), box=(0.0, 0.0, float(width), float(height)), confidence=1.0, square=square
+    )
