@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from ..editing import Strength, apply_edit, strengths
 from ..errors import InputError
 from ..execution.plan import GROUP
 from ..networks.aligner import Aligner
+from ..networks.encoder import Encoder
+from ..networks.generator import Generator
+from ..networks.modulation import Modulator
 from ..pictures import check_pictures, to_images
 from .alignment import Placement, align, seen
 from .detection import find_faces
@@ -23,10 +26,22 @@ from .face import Face
 from .pasting import MODES, limits_of, paste_into, reaches
 
 if TYPE_CHECKING:
-    from ..editor import Editor
+    from ..networks.text_encoder import TextEncoder
 
 Prompts = str | Sequence[str | Sequence[str]]
 CHOICES = ("largest", "all")
+
+
+class Family(Protocol):
+    """What is needed of an Editor."""
+
+    generator: Generator
+    encoder: Encoder
+    modulator: Modulator
+    text_encoder: TextEncoder
+    aligner: Aligner | Literal["faces"] | None
+
+    def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +77,7 @@ class Edited:
     beyond: Sequence[tuple[str, ...]]
 
 
-def faces_in(editor: Editor, images: Tensor | np.ndarray) -> list[list[Face]]:
+def faces_in(editor: Family, images: Tensor | np.ndarray) -> list[list[Face]]:
     """The faces in pictures [B, H, W, C], from left to right, by the family's aligner; of a family without one each
     picture is a face whose frame holds all of it."""
     images = check_pictures(images)
@@ -74,7 +89,7 @@ def faces_in(editor: Editor, images: Tensor | np.ndarray) -> list[list[Face]]:
 
 
 def prepare(
-    editor: Editor,
+    editor: Family,
     images: Tensor | np.ndarray,
     faces: str | int = "largest",
     found: Sequence[Sequence[Face]] | None = None,
@@ -109,7 +124,7 @@ def prepare(
 
 
 def edit(
-    editor: Editor,
+    editor: Family,
     prepared: Prepared,
     prompts: Prompts,
     strength: Strength = 1.0,
@@ -187,7 +202,7 @@ def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
     return texts
 
 
-def draw(editor: Editor, w: Tensor) -> Tensor:
+def draw(editor: Family, w: Tensor) -> Tensor:
     """Codes → pictures [N, h, h, 3], also of generators whose pictures are wider than high all of the square."""
     with torch.inference_mode(False), torch.no_grad():
         return torch.cat([to_images(editor.generator(piece)) for piece in w.split(GROUP)])
