@@ -36,7 +36,7 @@ _LARGEST = 512  # Px of the longer side, to twice as many.
 _FEWEST_CELLS = 3
 _SMALLEST = 4.0  # Px of a frame's side.
 _ABOUT = 1.4
-_SURE = 0.5  # The least logit of mirrored: most pictures are not, and of some people nobody can tell.
+_SURE = 0.25  # The least logit of mirrored: most pictures are not, and of some people nobody can tell.
 _AROUND = [2 * math.pi * i / 16 for i in range(16)]
 
 

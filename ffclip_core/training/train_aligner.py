@@ -200,7 +200,7 @@ def _sheet(aligner: Aligner, drawings: np.ndarray, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = settings.parser(__doc__, steps=2400, batch=25, learning_rate=3e-3)
+    parser = settings.parser(__doc__, steps=2000, batch=25, learning_rate=3e-3)
     parser.add_argument("--drawings", type=int, default=_DRAWINGS, help="how many avatars are drawn")
     arguments = parser.parse_args()
     launch(_worker, arguments, arguments.drawings)

@@ -146,12 +146,12 @@ def report(measured: Measuring, nobody: int) -> str:
 
 def _line(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
     errors = np.array([row.error for row in rows if row.found])
-    figures = (np.median(errors), np.percentile(errors, 95), errors.max()) if len(errors) else (np.nan,) * 3
+    figures = (np.median(errors), np.percentile(errors, 95), errors.max()) if len(errors) else ()
     again = np.mean([row.again for row in rows], 0)
     return (
         name,
         _percent([row.found > 0 for row in rows]),
-        *(f"{100 * figure:.2f} %" for figure in figures),
+        *([f"{100 * figure:.2f} %" for figure in figures] or "–––"),
         _percent([row.right for row in rows if row.found]),
         *(f"{100 * share:.1f} %" for share in again),
     )
