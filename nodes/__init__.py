@@ -21,6 +21,10 @@ NODES = {
     "synthesize": "Synthesize",
     "sample_picture": "SamplePicture",
     "convert_checkpoint": "ConvertCheckpoint",
+    "edit_picture": "EditPicture",
+    "align_face": "AlignFace",
+    "paste_face_back": "PasteFaceBack",
+    "difference_mask": "DifferenceMask",
 }
 ROOT = Path(__file__).parent.parent
 

@@ -2,7 +2,8 @@
 
 FFCLIP_ENCODER, FFCLIP_TEXT_ENCODER, FFCLIP_MODULATOR and FFCLIP_GENERATOR carry a ModelPart: one network and the
 patcher by which ComfyUI moves just that network to the GPU and back. FFCLIP_LATENT carries a Latent, FFCLIP_EMBEDDING
-an Embedding. All are frozen: cached results of one node are shared by everything connected to it.
+an Embedding, FFCLIP_PLACEMENT a Placed. All are frozen: cached results of one node are shared by everything connected
+to it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..ffclip_core import Placement
 from ..ffclip_core.errors import InputError
 from ..ffclip_core.execution.generator import FastGenerator
 from ..ffclip_core.finite import require_finite
@@ -28,6 +30,7 @@ ModulatorWire = io.Custom("FFCLIP_MODULATOR")
 GeneratorWire = io.Custom("FFCLIP_GENERATOR")
 LatentWire = io.Custom("FFCLIP_LATENT")
 EmbeddingWire = io.Custom("FFCLIP_EMBEDDING")
+PlacementWire = io.Custom("FFCLIP_PLACEMENT")
 
 
 class Patcher(ModelPatcher):
@@ -103,6 +106,15 @@ class Embedding:
     @property
     def embed_dim(self) -> int:
         return self.e.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Where the crops of a batch of pictures lie: for each crop its picture's number and the placement; and how many
+    pictures there are."""
+
+    items: tuple[tuple[int, Placement], ...]
+    pictures: int
 
 
 def check_part(value: object, kind: type[torch.nn.Module], name: str) -> None:

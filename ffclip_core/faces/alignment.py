@@ -137,7 +137,11 @@ def cut(image: Tensor, placement: Placement) -> Tensor:
     """The crop of a checked picture [1, H, W, C]."""
     step = torch.tensor([1 / placement.size, 1 / placement.size, 1.0], dtype=torch.float64)
     x = seen(image)
-    return resample(x, placement.matrix * step, (placement.size,) * 2, mirrored_border).clamp(0, 1).permute(0, 2, 3, 1)
+    return (
+        resample(x, placement.matrix * step, (placement.size, placement.size), mirrored_border)
+        .clamp(0, 1)
+        .permute(0, 2, 3, 1)
+    )
 
 
 def seen(image: Tensor) -> Tensor:

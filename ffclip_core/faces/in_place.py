@@ -85,7 +85,7 @@ def faces_in(editor: Family, images: Tensor | np.ndarray) -> list[list[Face]]:
         return find_drawn_faces(images, editor.aligner)
     if editor.aligner is not None:
         return find_faces(images)
-    return [[_whole(images.shape[1], images.shape[2])] for _ in images]
+    return whole_pictures(images)
 
 
 def prepare(
@@ -150,7 +150,8 @@ def edit(
         crops, beyond = [], []
         for start in range(0, len(places), GROUP):
             piece = slice(start, start + GROUP)
-            delta = editor.modulator(w[piece], e[piece])
+            of = next(editor.modulator.parameters()).device
+            delta = editor.modulator(w[piece].to(of), e[piece].to(of)).to(w.device)
             of_piece = of_face[piece] if isinstance(of_face, Tensor) else of_face
             crops.append(draw(editor, apply_edit(w[piece], delta, of_piece)))
         drawn = torch.cat(crops).to(images.device)
@@ -180,11 +181,11 @@ def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
     pictures = len(counts)
     if isinstance(prompts, str):
         return [prompts] * sum(counts)
-    given = list(prompts)
+    given: list[str | Sequence[str]] = list(prompts)
     if len(given) == 1:
         given *= pictures
     elif pictures == 1 and all(isinstance(text, str) for text in given):
-        given = [given]  # Of one picture, a text for each face.
+        given = [[str(text) for text in given]]  # Of one picture, a text for each face.
     if len(given) != pictures:
         raise InputError(
             f"{len(given)} prompts for {pictures} pictures: give one, or one per picture; for one per face give a list "
@@ -205,7 +206,8 @@ def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
 def draw(editor: Family, w: Tensor) -> Tensor:
     """Codes → pictures [N, h, h, 3], also of generators whose pictures are wider than high all of the square."""
     with torch.inference_mode(False), torch.no_grad():
-        return torch.cat([to_images(editor.generator(piece)) for piece in w.split(GROUP)])
+        device = next(editor.generator.parameters()).device
+        return torch.cat([to_images(editor.generator(piece.to(device))) for piece in w.split(GROUP)])
 
 
 def _size(face: Face) -> float:
@@ -213,6 +215,12 @@ def _size(face: Face) -> float:
         return float((face.square[3] - face.square[0]).norm())
     left, top, right, bottom = face.box
     return max(right - left, bottom - top)
+
+
+def whole_pictures(images: Tensor | np.ndarray) -> list[list[Face]]:
+    """Each picture [H, W, C] of a batch as one face, whose frame holds all of it."""
+    images = check_pictures(images)
+    return [[_whole(images.shape[1], images.shape[2])] for _ in images]
 
 
 def _whole(height: int, width: int) -> Face:

@@ -20,6 +20,13 @@ INPUTS = {
     "FFCLIPSynthesize": ["generator", "latent", "noise", "seed", "output_size"],
     "FFCLIPSamplePicture": ["name"],
     "FFCLIPConvertCheckpoint": ["file", "dtype", "overwrite"],
+    "FFCLIPEditPicture": [
+        "image", "text", "strength", "faces", "mode", "find", "mask", "encoder", "text_encoder", "modulator",
+        "generator",
+    ],
+    "FFCLIPAlignFace": ["image", "faces", "size", "find", "points", "landmarks"],
+    "FFCLIPPasteFaceBack": ["image", "before", "after", "placement", "mode", "feather", "mask"],
+    "FFCLIPDifferenceMask": ["before", "after", "feather"],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -29,6 +36,10 @@ OUTPUTS = {
     "FFCLIPSynthesize": ["IMAGE"],
     "FFCLIPSamplePicture": ["IMAGE"],
     "FFCLIPConvertCheckpoint": ["STRING"],
+    "FFCLIPEditPicture": ["IMAGE", "MASK"],
+    "FFCLIPAlignFace": ["IMAGE", "FFCLIP_PLACEMENT", "IMAGE"],
+    "FFCLIPPasteFaceBack": ["IMAGE", "MASK"],
+    "FFCLIPDifferenceMask": ["MASK"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -38,6 +49,10 @@ DISPLAY_NAMES = {
     "FFCLIPSynthesize": "StyleGAN Synthesize",
     "FFCLIPSamplePicture": "Sample Picture",
     "FFCLIPConvertCheckpoint": "Convert FFCLIP Checkpoint",
+    "FFCLIPEditPicture": "Edit Picture by Text",
+    "FFCLIPAlignFace": "Align Face",
+    "FFCLIPPasteFaceBack": "Paste Face Back",
+    "FFCLIPDifferenceMask": "Edit Difference Mask",
 }
 NODE_IDS = list(INPUTS)
 

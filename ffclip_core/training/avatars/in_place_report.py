@@ -1,9 +1,9 @@
 """Figures of edits that are put back into pictures as people have them, of avatars that training never saw.
 
-Each person gets one random edit by a single prompt. The judge looks at the person's true frame, before and after. Right:
-it reads the fact of the prompt afterwards. Kept: the share of other attributes that it reads as before; those count that
-it reads rightly before and that the edit leaves. Untouched: the share of the picture's pixels that are the same bit for
-bit.
+Each person gets one random edit by a single prompt. The judge looks at the person's true frame, before and after.
+Right: it reads the prompt's fact afterwards. Kept: the share of the other attributes that it reads as before; those
+count that it reads rightly before and that the edit leaves. Untouched: the share of the picture's pixels that are the
+same bit for bit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,214 @@
+"""Edit Picture by Text: the whole chain in one node, for pictures as people have them."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management
+import folder_paths
+import numpy as np
+import torch
+import torch.nn.functional as F
+from comfy_api.latest import io
+from PIL import Image
+
+from ..ffclip_core.errors import InputError
+from ..ffclip_core.faces import in_place
+from ..ffclip_core.faces.pasting import MODES
+from ..ffclip_core.pictures import check_pictures
+from .faces_of import Parts, chosen, editor_of, family_of, find_input, found, parts_of, which_input
+from .messages import told
+from .schema import supported
+from .values import option, shown
+from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
+
+MOST_KEPT = 4
+"""Nodes whose pictures' inversions are kept, so that another strength or text needs none."""
+PREVIEW = 512  # Px of the longer side.
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What a node's picture gave, and what it was made from."""
+
+    image: torch.Tensor
+    content: tuple[Any, ...]
+    parts: Parts
+    prepared: in_place.Prepared
+    before: dict[str, str]
+
+
+_kept: OrderedDict[str | None, _Kept] = OrderedDict()
+
+
+class EditPicture(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        def part(wire: Any, name: str) -> Any:
+            return supported(
+                wire.Input,
+                name,
+                optional=True,
+                tooltip="From Load FFCLIP Models, all four or none: without them the embedded family edits.",
+            )
+
+        return supported(
+            io.Schema,
+            node_id="FFCLIPEditPicture",
+            display_name="Edit Picture by Text",
+            category=CATEGORY,
+            search_aliases=[
+                "text guided edit", "face edit", "avatar", "portrait", "StyleCLIP", "edit my photo", "e4e",
+            ],
+            description="Picture and text in, the same picture out, of which only what the text is about has changed: "
+            "finds the face, brings it upright, edits it, and puts what the edit changed back. The embedded family "
+            "knows portrait avatars.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="One picture or several, of any size."),
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default="Purple hair",
+                    tooltip="What the face should show, such as: Purple hair. With faces set to all, several lines "
+                    "give each face its own, from left to right.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-5.0,
+                    max=5.0,
+                    step=0.05,
+                    display_mode=io.NumberDisplay.slider,
+                    tooltip="0 leaves the picture as it is, 1 is the method as published, more exaggerates.",
+                ),
+                which_input(),
+                supported(
+                    io.Combo.Input,
+                    "mode",
+                    options=list(MODES),
+                    default="auto",
+                    advanced=True,
+                    tooltip="How the edit is put back. add puts differences in (right for colours), replace the edited "
+                    "crop where anything changed (right for shapes), auto decides in each place, whole puts all of the "
+                    "crop in.",
+                ),
+                find_input(),
+                io.Mask.Input("mask", optional=True, tooltip="Where the edit may show at all."),
+                part(EncoderWire, "encoder"),
+                part(TextEncoderWire, "text_encoder"),
+                part(ModulatorWire, "modulator"),
+                part(GeneratorWire, "generator"),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The picture with the edit in it, at its own size."),
+                io.Mask.Output(display_name="mask", tooltip="Where it was changed."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        text: str | None,
+        strength: float | None,
+        faces: str | None,
+        mode: str | None = None,
+        find: str | None = None,
+        mask: torch.Tensor | None = None,
+        encoder: ModelPart[Any] | None = None,
+        text_encoder: ModelPart[Any] | None = None,
+        modulator: ModelPart[Any] | None = None,
+        generator: ModelPart[Any] | None = None,
+    ) -> io.NodeOutput:
+        image = check_pictures(image)
+        which, mode = chosen(faces), option(mode, MODES, "auto", "The mode")
+        prompts = _prompts(text, len(image))
+        parts = parts_of(
+            {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
+        )
+        editor = editor_of(parts)
+        kept = _prepared(cls.hidden.unique_id if cls.hidden else None, image, parts, which, find, editor)
+        prepared = kept.prepared
+        if not prepared.places:
+            raise InputError(_none(prepared))
+        edited = in_place.edit(editor, prepared, prompts, 1.0 if strength is None else strength, mode, mask)
+        home = comfy.model_management.intermediate_device()
+        said = told(*_said(prepared, edited))
+        pictures = {"images": [kept.before, _preview(edited.images)]}
+        return io.NodeOutput(edited.images.to(home), edited.masks.to(home), ui=pictures | said)
+
+
+def _prepared(
+    node_id: str | None, image: torch.Tensor, parts: Parts, which: str | int, find: Any, editor: in_place.Family
+) -> _Kept:
+    """What does not depend on text and strength, of this node's last run where it is the same."""
+    content = (tuple(image.shape), float(image.sum(dtype=torch.float64)), which, find)
+    last = _kept.pop(node_id, None)
+    same = last is not None and last.image is image and last.content == content and all(
+        last.parts[name] is part for name, part in parts.items()
+    )  # fmt: skip
+    if last is None or not same:
+        faces = found(image, find, family_of(parts))
+        last = _Kept(image, content, parts, in_place.prepare(editor, image, which, faces), _preview(image))
+    while len(_kept) >= MOST_KEPT:
+        _kept.popitem(last=False)
+    _kept[node_id] = last
+    return last
+
+
+def _prompts(text: Any, pictures: int) -> list[Any] | str:
+    if text is not None and not isinstance(text, str):
+        raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if not lines:
+        raise InputError("The text is empty: write what the picture should show, such as 'Purple hair'.")
+    return lines[0] if len(lines) == 1 else lines if pictures in (1, len(lines)) else [lines] * pictures
+
+
+def _none(prepared: in_place.Prepared) -> str:
+    most = max(map(len, prepared.faces))
+    if most:
+        return f"There is no such face: the pictures have at most {most}, numbered from the left."
+    return (
+        "No face was found: it has to be some 16 px wide at least and seen from the front; choose another picture, or "
+        "'whole picture' in find."
+    )
+
+
+def _said(prepared: in_place.Prepared, edited: in_place.Edited) -> list[str]:
+    lines = []
+    count, pictures = sum(map(len, prepared.faces)), len(prepared.images)
+    surest = max((face.confidence for faces in prepared.faces for face in faces), default=0.0)
+    what = "1 face" if count == 1 else f"{count} faces"
+    lines.append(
+        f"{what} found" + (f" in {pictures} pictures" if pictures > 1 else "") + f" ({surest:.0%} sure), "
+        f"{len(prepared.places)} edited."
+    )
+    without = pictures - len({place.picture for place in prepared.places})
+    if without:
+        lines.append(f"{without} pictures without such a face stay as they are.")
+    beyond = sorted({side for sides in edited.beyond for side in sides})
+    if beyond:
+        lines.append(f"The edit goes on {' and '.join(beyond)} of what the model sees; there the picture stays.")
+    return lines
+
+
+def _preview(images: torch.Tensor) -> dict[str, str]:
+    """The first picture as a file that the page can show; its place is this node's alone."""
+    picture = images[:1, ..., :3].permute(0, 3, 1, 2).float().clamp(0, 1)
+    scale = PREVIEW / max(picture.shape[2:])
+    if scale < 1:
+        size = [max(1, round(n * scale)) for n in picture.shape[2:]]
+        picture = F.interpolate(picture, size=size, mode="bilinear", antialias=True)
+    pixels = (picture[0].expand(3, -1, -1).permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+    folder = Path(folder_paths.get_temp_directory()) / "ffclip"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{secrets.token_hex(8)}.webp"
+    Image.fromarray(np.ascontiguousarray(pixels)).save(folder / name, quality=90, method=0)
+    return {"filename": name, "subfolder": "ffclip", "type": "temp"}

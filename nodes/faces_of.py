@@ -1,0 +1,152 @@
+"""How nodes find and choose faces, and load a family without a loader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..ffclip_core import Editor, Face, build, find_faces, installed_families, load_aligner, read_parts
+from ..ffclip_core.editing import check_family
+from ..ffclip_core.errors import InputError
+from ..ffclip_core.faces.drawn import find_drawn_faces
+from ..ffclip_core.faces.given import face_from_points, faces_from_landmarks
+from ..ffclip_core.faces.in_place import whole_pictures
+from ..ffclip_core.families import FACES, PARTS, Family
+from ..ffclip_core.networks.aligner import Aligner
+from .schema import supported
+from .values import option, shown
+from .wires import ModelPart
+
+AUTO, PHOTOGRAPHS, WHOLE = "auto", "faces in photographs", "whole picture"
+_ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 13)))
+CHOICES: dict[str, str | int] = {
+    "largest": "largest",
+    "all": "all",
+    **{f"{ordinal} from the left": i for i, ordinal in enumerate(_ORDINALS)},
+}
+Parts = dict[str, ModelPart[Any]]
+
+
+def which_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "faces",
+        options=list(CHOICES),
+        default="largest",
+        tooltip="Which faces of each picture: the largest, all, or one by its place from the left.",
+    )
+
+
+def find_input() -> Any:
+    return supported(
+        io.Combo.Input,
+        "find",
+        options=[AUTO, PHOTOGRAPHS, *_drawn(), WHOLE],
+        default=AUTO,
+        advanced=True,
+        tooltip="What is looked for. auto: what the models are made for, or else faces in photographs, and where there "
+        "are none those of the embedded families. whole picture: no face is looked for.",
+    )
+
+
+def chosen(which: Any) -> str | int:
+    """What the list of which_input() stands for."""
+    return CHOICES[option(which, CHOICES, "largest", "The choice of faces")]
+
+
+def found(images: torch.Tensor, find: Any, family: Family | None = None) -> list[list[Face]]:
+    """The faces of pictures [B, H, W, C], as the list of find_input() says."""
+    find = option(find, [AUTO, PHOTOGRAPHS, *_drawn(), WHOLE], AUTO, "What is looked for")
+    if find == AUTO and family is not None:
+        return _by(family, images)
+    if find == WHOLE:
+        return whole_pictures(images)
+    if find in _drawn():
+        return _by(_drawn()[find], images)
+    faces = find_faces(images)
+    if find == AUTO and not any(faces):
+        for drawn in _drawn().values():
+            if any(faces := _by(drawn, images)):
+                break
+    return faces
+
+
+def given(points: Any, landmarks: Any, count: int) -> list[list[Face]] | None:
+    """Faces that a user gives in place of what would be found: four points as text, or ComfyUI's FACE_LANDMARKS."""
+    if isinstance(points, str) and points.strip():
+        numbers = [float(number) for number in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", points)]
+        if len(numbers) != 8:
+            raise InputError(
+                f"The points {shown(points)} are {len(numbers)} numbers: give eight, x and y in px of both eyes and of "
+                "both corners of the mouth, such as '203,101 247,104 204,142 244,143'."
+            )
+        return [[face_from_points(torch.tensor(numbers, dtype=torch.float64).view(4, 2))] for _ in range(count)]
+    if landmarks is None:
+        return None
+    frames = landmarks.get("frames") if isinstance(landmarks, dict) else None
+    if not isinstance(frames, Sequence) or len(frames) != count:
+        raise InputError(
+            f"The landmarks are not those of {count} pictures: connect what Face Landmarker gives for these pictures."
+        )
+    try:
+        return [[each for face in faces for each in faces_from_landmarks(face["landmarks_xy"])] for faces in frames]
+    except (KeyError, TypeError) as error:
+        raise InputError("The landmarks hold no 'landmarks_xy' of each face: connect Face Landmarker.") from error
+
+
+def family_of(parts: Parts) -> Family | None:
+    """The installed family whose parts these are."""
+    return next((each for each in installed_families() if each.name == parts["encoder"].network.family), None)
+
+
+def parts_of(given: dict[str, ModelPart[Any] | None]) -> Parts:
+    """The four parts that are connected, or those of the embedded family. Raises InputError where only some are."""
+    missing = [name for name, part in given.items() if part is None]
+    if len(missing) == len(given):
+        return _embedded(comfy.model_management.get_torch_device())
+    if missing:
+        raise InputError(
+            f"The input{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the models "
+            f"{'are' if len(missing) > 1 else 'is'} not connected: connect all four of Load FFCLIP Models, or none."
+        )
+    return {name: part for name, part in given.items() if part is not None}
+
+
+def editor_of(parts: Parts) -> Editor:
+    """The parts on their devices, as an Editor."""
+    patchers = [part.patcher for part in parts.values()]
+    comfy.model_management.load_models_gpu(patchers, force_full_load=True)
+    return Editor(**{name: part.network for name, part in parts.items()})
+
+
+@cache
+def _embedded(device: torch.device) -> Parts:
+    families = installed_families()
+    if not families:
+        raise InputError("The pack's folder models holds no family: connect Load FFCLIP Models, or install it anew.")
+    files = {part: (path, read_parts(path)) for part, path in families[0].parts.items()}
+    networks: dict[str, Any] = {part: build(path, held, part) for part, (path, held) in files.items()}
+    check_family(**networks)
+    devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
+    return {part: ModelPart.managed(networks[part], devices.get(part, device)) for part in PARTS}
+
+
+def _drawn() -> dict[str, Family]:
+    """The installed families with an aligner of their own, by title."""
+    return {each.title: each for each in installed_families() if each.aligner not in (None, FACES)}
+
+
+def _by(family: Family, images: torch.Tensor) -> list[list[Face]]:
+    if family.aligner is None:
+        return whole_pictures(images)
+    return find_faces(images) if family.aligner == FACES else find_drawn_faces(images, _aligner(family.aligner))
+
+
+@cache
+def _aligner(path: Any) -> Aligner:
+    return load_aligner(path)
