@@ -138,8 +138,9 @@ def edit(
     limits = [None] * len(images) if mask is None else limits_of(mask, images)
     texts = texts_of(prompts, [sum(place.picture == i for place in places) for i in range(len(images))])
     amount = strengths(strength, len(images))
-    result = images.clone() if images.shape[3] > 1 else images.repeat(1, 1, 1, 3)
-    masks = torch.zeros(images.shape[:3], device=images.device)
+    with torch.inference_mode(False):  # Whose tensors may be changed wherever the caller is.
+        result = images.clone() if images.shape[3] > 1 else images.repeat(1, 1, 1, 3)
+        masks = torch.zeros(images.shape[:3], device=images.device)
     if not places:
         return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=())
     w = prepared.codes

@@ -31,7 +31,7 @@ def temp(nodes: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def edit(nodes: dict, image: torch.Tensor, text: str = "Purple hair", **given: object):  # noqa: ANN202
+def edit(nodes: dict, image: torch.Tensor, text: str = "Purple hair", **given: object):  # noqa: ANN201
     with torch.inference_mode():
         values = {"strength": 1.0, "faces": "largest"} | given
         return nodes["FFCLIPEditPicture"].EXECUTE_NORMALIZED(image=image, text=text, **values)
@@ -91,10 +91,8 @@ def test_the_chain_of_nodes_does_what_the_one_does(nodes: dict, run, picture: to
     crop, placement, preview = run("FFCLIPAlignFace", image=picture, faces="largest", size=64)
     assert crop.shape == (1, 64, 64, 3)
     assert preview.shape == picture.shape
-    encoder, text_encoder, modulator, generator = run(
-        "FFCLIPLoadModels", **dict.fromkeys(["encoder", "text_encoder", "modulator", "generator"], "avatars (embedded)"),
-        precision="float32",
-    )  # fmt: skip
+    parts = dict.fromkeys(["encoder", "text_encoder", "modulator", "generator"], "avatars (embedded)")
+    encoder, text_encoder, modulator, generator = run("FFCLIPLoadModels", **parts, precision="float32")
     (latent,) = run("FFCLIPInvertImage", encoder=encoder, image=crop, fit="crop")
     (embedding,) = run("FFCLIPEncodePrompt", text_encoder=text_encoder, text="Purple hair")
     after, _ = run(

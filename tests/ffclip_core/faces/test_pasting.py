@@ -42,7 +42,7 @@ def test_outside_of_the_mask_every_pixel_is_its_own(mode: str, size: int) -> Non
     image, before, after, placement = edited_crop(size)
     result, mask = paste(image, before, after, placement, mode)
     assert torch.equal(result[mask == 0], image[mask == 0])
-    assert 0 < (mask > 0).float().mean() < 0.5
+    assert 0 < (mask > 0).float().mean() < 0.6
     assert mask.max() <= 1
     left, top, right, bottom = placement.bounds()
     outside = torch.ones(1, *placement.picture, dtype=torch.bool)
@@ -58,8 +58,8 @@ def test_added_differences_are_the_edit_and_keep_the_pictures_detail() -> None:
     change = (result - image)[part]
     wanted = (after - before)[:, 27:37, 27:37]
     assert float((change.mean((1, 2)) - wanted.mean((1, 2))).norm() / wanted.mean((1, 2)).norm()) < 0.1
-    detail = [float((x[part] - x[part].mean((1, 2), keepdim=True)).std()) for x in (image, result)]
-    assert detail[1] > 0.8 * detail[0]
+    detail = [float((x[part][:, 1:] - x[part][:, :-1]).std()) for x in (image, result)]
+    assert detail[1] > 0.95 * detail[0]
 
 
 def test_replaced_parts_show_the_edit_alone() -> None:
@@ -129,7 +129,7 @@ def test_what_goes_on_beyond_the_crop_is_noticed() -> None:
     _, before, _, placement = edited_crop()
     x = before.permute(0, 3, 1, 2)
     below = x.clone()
-    below[:, :, 40:] = 1 - below[:, :, 40:]
+    below[:, :, 40:, 16:48] = 1 - below[:, :, 40:, 16:48]
     assert reaches(x, below, placement) == ("below",)
     assert reaches(x, x, placement) == ()
 
@@ -139,7 +139,7 @@ def test_the_difference_mask_of_a_batch() -> None:
     masks = difference_mask(before, torch.cat([before, after]))
     assert masks.shape == (2, 64, 64)
     assert not masks[0].any()
-    assert masks[1, 32, 32] == 1
+    assert masks[1, 32, 32] > 0.999
     assert masks[1, 0, 0] == 0
     with pytest.raises(InputError, match="have one size"):
         difference_mask(before, after[:, :50])
