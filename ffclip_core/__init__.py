@@ -16,7 +16,9 @@ from .errors import CheckpointError, FamilyError, FFCLIPError, InputError
 from .execution.kept_features import KeptFeatures
 from .faces.detection import find_faces
 from .faces.face import Face
+from .faces.fit import Fit, fit
 from .families import EMBEDDED, Family, installed_families
+from .known_words import Known
 
 __all__ = [
     "EMBEDDED",
@@ -26,10 +28,13 @@ __all__ = [
     "Face",
     "Family",
     "FamilyError",
+    "Fit",
     "InputError",
     "KeptFeatures",
+    "Known",
     "build",
     "find_faces",
+    "fit",
     "installed_families",
     "load_aligner",
     "load_encoder",
