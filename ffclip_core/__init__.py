@@ -17,8 +17,10 @@ from .execution.kept_features import KeptFeatures
 from .faces.alignment import Placement, align
 from .faces.detection import find_faces
 from .faces.face import Face
+from .faces.fit import Fit, fit
 from .faces.pasting import paste_back
 from .families import EMBEDDED, Family, installed_families
+from .known_words import Known
 
 __all__ = [
     "EMBEDDED",
@@ -28,12 +30,15 @@ __all__ = [
     "Face",
     "Family",
     "FamilyError",
+    "Fit",
     "InputError",
     "KeptFeatures",
+    "Known",
     "Placement",
     "align",
     "build",
     "find_faces",
+    "fit",
     "installed_families",
     "load_aligner",
     "load_encoder",

@@ -19,6 +19,7 @@ from .execution.plan import GROUP
 from .faces import in_place
 from .faces.in_place import Prompts
 from .families import EMBEDDED, MANIFEST, PARTS, BrokenFamilyError, Family, family_named, read_family
+from .known_words import Known, read_known
 from .networks.aligner import Aligner
 from .networks.encoder import Encoder
 from .networks.generator import Generator
@@ -77,7 +78,15 @@ class Editor:
     @classmethod
     def _of(cls, family: Family) -> Editor:
         aligner = load_aligner(family.aligner) if isinstance(family.aligner, Path) else family.aligner
-        return cls(**load_parts(family.parts), aligner=aligner)
+        editor = cls(**load_parts(family.parts), aligner=aligner)
+        editor.text_encoder.known = None if family.known is None else read_known(family.known)
+        return editor
+
+    def known(self, prompts: str | Sequence[str]) -> list[Known] | None:
+        """Whether each prompt is near what the text encoder was trained on; None where the family does not say what
+        that was, as published ones don't. Raises InputError for what is no text."""
+        words = self.text_encoder.known
+        return None if words is None else words.look_up(self.text_encoder, prompts)
 
     def invert(self, images: Tensor | np.ndarray, fit: str = "crop") -> Tensor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""

@@ -13,6 +13,8 @@ To add a family, add such a folder; no code knows of it. family.json is one obje
     aligner   what finds the faces in a picture and the frame that the encoder wants of each: "faces" (photographs of
               people), or the file of an aligner of the family's own, as a path within the folder; without this key the
               whole picture is taken
+    known     the file of what its text encoder was trained on, as a path within the folder (known_words.read_known);
+              without this key nothing is said of prompts
 
 All others are needed. More keys may follow, which this version does not read. A manifest may come from anybody: no path
 of it leaves its folder, no text of it is markup or of several lines, and a broken one costs its own family only.
@@ -62,6 +64,7 @@ class Family:
     prompts: tuple[str, ...]
     licence: str
     aligner: Path | Literal["faces"] | None = None
+    known: Path | None = None
 
 
 class BrokenFamilyError(FFCLIPError):
@@ -168,6 +171,7 @@ def _family(folder: Path, manifest: Any) -> Family:
         prompts=tuple(_line(prompt, "a prompt") for prompt in prompts),
         licence=_text(manifest, "licence"),
         aligner=_aligner(folder, manifest["aligner"]) if "aligner" in manifest else None,
+        known=_path(folder, manifest["known"], "what is known") if "known" in manifest else None,
     )
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from comfy_api.latest import io
 from PIL import Image
 
+from ..ffclip_core import Editor
 from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces import in_place
 from ..ffclip_core.faces.pasting import MODES
@@ -28,6 +29,7 @@ from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWir
 
 MOST_KEPT = 4
 """Nodes whose pictures' inversions are kept, so that another strength or text needs none."""
+MOST_TOLD = 16
 PREVIEW = 512  # Px of the longer side.
 
 
@@ -139,7 +141,7 @@ class EditPicture(io.ComfyNode):
             raise InputError(_none(prepared))
         edited = in_place.edit(editor, prepared, prompts, 1.0 if strength is None else strength, mode, mask)
         home = comfy.model_management.intermediate_device()
-        said = told(*_said(prepared, edited))
+        said = told(*_said(prepared, edited), *_strange(editor, prompts))
         pictures = {"images": [kept.before, _preview(edited.images)]}
         return io.NodeOutput(edited.images.to(home), edited.masks.to(home), ui=pictures | said)
 
@@ -193,10 +195,22 @@ def _said(prepared: in_place.Prepared, edited: in_place.Edited) -> list[str]:
     without = pictures - len({place.picture for place in prepared.places})
     if without:
         lines.append(f"{without} pictures without such a face stay as they are.")
+    lines += list(dict.fromkeys(fit.sentence() for fit in edited.fits if fit is not None))[:2]
     beyond = sorted({side for sides in edited.beyond for side in sides})
     if beyond:
         lines.append(f"The edit goes on {' and '.join(beyond)} of what the model sees; there the picture stays.")
     return lines
+
+
+def _strange(editor: Editor, prompts: list[Any] | str) -> list[str]:
+    """What the models do not know of the texts."""
+    texts = (
+        [prompts]
+        if isinstance(prompts, str)
+        else [t for each in prompts for t in ([each] if isinstance(each, str) else each)]
+    )
+    found = editor.known(list(dict.fromkeys(texts))[:MOST_TOLD]) or []
+    return [known.sentence() for known in found if not known.known]
 
 
 def _preview(images: torch.Tensor) -> dict[str, str]:

@@ -19,6 +19,9 @@ from .wires import CATEGORY, Embedding, EmbeddingWire, ModelPart, TextEncoderWir
 if TYPE_CHECKING:
     from ..ffclip_core.networks.text_encoder import TextEncoder
 
+MOST_TOLD = 16
+"""Of so many prompts it is told whether the text encoder knows them."""
+
 
 class EncodePrompt(io.ComfyNode):
     @classmethod
@@ -73,4 +76,6 @@ class EncodePrompt(io.ComfyNode):
         area = network.context_length * network.embed_dim
         (e,) = run_in_chunks(text_encoder, len(prompts), area, encode)
         embedding = Embedding(e=e, prompts=prompts, family=network.family)
-        return io.NodeOutput(embedding, ui=told(warning, level=logging.WARNING))
+        found = network.known.look_up(network, prompts[:MOST_TOLD]) if network.known else []
+        strange = [known.sentence() for known in found if not known.known]
+        return io.NodeOutput(embedding, ui=told(warning, *strange, level=logging.WARNING))

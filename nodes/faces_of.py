@@ -18,6 +18,7 @@ from ..ffclip_core.faces.drawn import find_drawn_faces
 from ..ffclip_core.faces.given import face_from_points, faces_from_landmarks
 from ..ffclip_core.faces.in_place import whole_pictures
 from ..ffclip_core.families import FACES, PARTS, Family
+from ..ffclip_core.known_words import read_known
 from ..ffclip_core.networks.aligner import Aligner
 from .schema import supported
 from .values import option, shown
@@ -139,6 +140,7 @@ def _embedded(device: torch.device) -> Parts:
     files = {part: (path, read_parts(path)) for part, path in families[0].parts.items()}
     networks: dict[str, Any] = {part: build(path, held, part) for part, (path, held) in files.items()}
     check_family(**networks)
+    networks["text_encoder"].known = None if families[0].known is None else read_known(families[0].known)
     devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
     return {part: ModelPart.managed(networks[part], devices.get(part, device)) for part in PARTS}
 

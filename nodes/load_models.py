@@ -11,6 +11,7 @@ from comfy_api.latest import io
 from ..ffclip_core import build, operators_status, read_parts
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.execution.precision import has_bfloat16
+from ..ffclip_core.known_words import read_known
 from . import model_files
 from .messages import told
 from .schema import supported
@@ -118,6 +119,9 @@ class LoadModels(io.ComfyNode):
         check_family(**networks)
 
         embedded = model_files.embedded()
+        chosen_text = chosen["text_encoder"] or next(iter(embedded), None)
+        if chosen_text in embedded and (known := embedded[chosen_text].known):
+            networks["text_encoder"].known = read_known(known)
         found = [
             f"{chosen[part]}: {files[path][part].describe()}"
             for part, path in paths.items()

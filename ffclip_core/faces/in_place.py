@@ -23,7 +23,8 @@ from .alignment import Placement, align, seen
 from .detection import find_faces
 from .drawn import find_drawn_faces
 from .face import Face
-from .pasting import MODES, limits_of, paste_into, reaches
+from .fit import Fit, fit
+from .pasting import MODES, changed, limits_of, paste_into, reaches
 
 if TYPE_CHECKING:
     from ..networks.text_encoder import TextEncoder
@@ -69,12 +70,14 @@ class Prepared:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Edited:
     """The pictures [B, H, W, 3] (4 with alpha), the masks [B, H, W] that were used, for each place the crop after the
-    edit [N, h, h, 3], and the sides of the crop ("below", …) beyond which the edit would have gone on."""
+    edit [N, h, h, 3], the sides of the crop ("below", …) beyond which the edit would have gone on, and how well the
+    inversion fits the picture where the edit changes it (None where it changes nothing)."""
 
     images: Tensor
     masks: Tensor
     crops: Tensor
     beyond: Sequence[tuple[str, ...]]
+    fits: Sequence[Fit | None]
 
 
 def faces_in(editor: Family, images: Tensor | np.ndarray) -> list[list[Face]]:
@@ -142,13 +145,13 @@ def edit(
         result = images.clone() if images.shape[3] > 1 else images.repeat(1, 1, 1, 3)
         masks = torch.zeros(images.shape[:3], device=images.device)
     if not places:
-        return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=())
+        return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=(), fits=())
     w = prepared.codes
     with torch.inference_mode(False), torch.no_grad():
         known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         e = editor.text_encoder.encode(list(known)).to(w.device)[[known[text] for text in texts]]
         of_face = amount[[p.picture for p in places]] if isinstance(amount, Tensor) else amount
-        crops, beyond = [], []
+        crops, beyond, fits = [], [], []
         for start in range(0, len(places), GROUP):
             piece = slice(start, start + GROUP)
             of = next(editor.modulator.parameters()).device
@@ -162,7 +165,8 @@ def edit(
             row, (one, other) = slice(i, i + 1), (before[n : n + 1], after[n : n + 1])
             paste_into(result[row], masks[row], one, other, place.placement, mode, limits[i])
             beyond.append(reaches(one, other, place.placement))
-    return Edited(images=result, masks=masks, crops=drawn, beyond=beyond)
+            fits.append(fit(place.crop, one.permute(0, 2, 3, 1), changed(one, other)[0]))
+    return Edited(images=result, masks=masks, crops=drawn, beyond=beyond, fits=fits)
 
 
 def choose(faces: Sequence[Face], which: str | int) -> list[int]:

@@ -150,13 +150,13 @@ def paste_into(
 def reaches(inversion: Tensor, edited: Tensor, placement: Placement) -> tuple[str, ...]:
     """The sides of a crop at which an edit, of crops [1, 3, h, h] in [0, 1], goes on beyond it, where the picture
     does too: "above", "below", "left", "right" as in the crop."""
-    changed = _changed(*_small(inversion, edited), 0.0)[0, 0]
-    edge = max(1, round(_RIM * len(changed)))
+    where = changed(*_small(inversion, edited), 0.0)[0, 0]
+    edge = max(1, round(_RIM * len(where)))
     bands = {
-        "above": changed[:edge],
-        "below": changed[-edge:],
-        "left": changed[:, :edge],
-        "right": changed[:, -edge:],
+        "above": where[:edge],
+        "below": where[-edge:],
+        "left": where[:, :edge],
+        "right": where[:, -edge:],
     }
     corners, (height, width) = placement.corners(), placement.picture
     ends = {"above": (0, 3), "below": (1, 2), "left": (0, 1), "right": (2, 3)}
@@ -179,7 +179,7 @@ def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray,
     result = torch.empty(count, *before.shape[1:3], device=before.device)
     for i in range(count):
         a, b = (seen(x[i % len(x)][None].detach()) for x in (before, after))
-        found = _changed(*_small(a, b), feather)
+        found = changed(*_small(a, b), feather)
         result[i] = F.interpolate(found, size=result.shape[1:], mode="bilinear", align_corners=False)[0, 0]
     return result.clamp_(0, 1)
 
@@ -190,7 +190,7 @@ def _where(a: Tensor, b: Tensor, mode: str, feather: float) -> tuple[Tensor, Ten
     rim = _rim(a.shape[-1], a.device)
     if mode == "whole":
         return rim, torch.zeros_like(rim)
-    where = _changed(a, b, feather) * rim
+    where = changed(a, b, feather) * rim
     if mode == "auto":
         return where, _same_shapes(a, b)
     return where, torch.full_like(where, float(mode == "add"))
@@ -204,7 +204,8 @@ def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return tuple(F.interpolate(x, size=size, mode="bilinear", antialias=True) for x in (a, b))  # type: ignore[return-value]
 
 
-def _changed(a: Tensor, b: Tensor, feather: float) -> Tensor:
+def changed(a: Tensor, b: Tensor, feather: float = FEATHER) -> Tensor:
+    """Where pictures [1, 3, h, w] in [0, 1] differ: [1, 1, h, w] in [0, 1]."""
     size = max(a.shape[2:])
     difference = _blurred((a - b).abs().amax(1, keepdim=True), _NOISE * size)
     where = _smoothstep(difference, _FROM, _TO)

@@ -15,6 +15,7 @@ from open_clip.transformer import QuickGELU, TextTransformer
 from torch import Tensor
 
 from ..errors import InputError
+from ..known_words import KnownWords
 from .architecture import Architecture
 from .construction import in_float32
 
@@ -44,7 +45,11 @@ class TextEncoderArchitecture(Architecture):
 
 class TextEncoder(TextTransformer):
     """Prompts → embeddings; parameters carry OpenAI's names. Made by the fields of TextEncoderArchitecture as
-    keywords."""
+    keywords.
+
+    known: what it was trained on, where its family says so."""
+
+    known: KnownWords | None = None
 
     @in_float32
     def __init__(self, *, family: str | None = None, **hyper_parameters: Any) -> None:

@@ -45,7 +45,7 @@ FLOORS = [
     {"ffclip_core.checkpoints"},
     {"ffclip_core.execution"},
     {"ffclip_core.networks"},
-    {"ffclip_core.editing", "ffclip_core.pictures", "ffclip_core.alignment_picture"},
+    {"ffclip_core.editing", "ffclip_core.pictures", "ffclip_core.alignment_picture", "ffclip_core.known_words"},
     {"ffclip_core.finite"},
     {"ffclip_core.errors"},
     {"cuda_ops"},

@@ -6,10 +6,10 @@ Every caption needs exactly the facts that it was made from, so which captions a
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..facts import Fact
-from .vocabulary import HAIR_COLOURS
+from .vocabulary import CLOTHES_COLOURS, HAIR_COLOURS
 
 # Names of hairstyles that a colour can stand before: "purple afro", "a blonde bob".
 _STYLE_NOUNS = {
@@ -107,3 +107,22 @@ def _introduced(noun: str, rng: random.Random) -> str:
     """The noun alone, or after "with" or "wearing" or an article."""
     article = "" if noun.split()[-1] in _PLURAL or noun.endswith("s") else "an " if noun[0] in "aeiou" else "a "
     return rng.choice(("{}", "{}", "{}", f"{article}{{}}", f"with {article}{{}}")).format(noun)
+
+
+def single_phrases() -> list[str]:
+    """Every wording of a single fact that caption() makes, before a template is put around it, each once."""
+    found = [phrase for phrases in _PHRASES.values() for phrase in phrases]
+    for nouns in (*_STYLE_NOUNS.values(), *_CLOTHES_NOUNS.values()):
+        found += nouns
+    found += _each(_COLOUR_TEMPLATES, [colour for colours in _COLOUR_WORDS.values() for colour in colours])
+    found += _each(_CLOTHES_COLOUR_TEMPLATES, CLOTHES_COLOURS)
+    return [*dict.fromkeys(found)]
+
+
+def frames() -> list[str]:
+    """All that caption() writes around and between such phrases."""
+    return [text.replace("{}", " ") for text in (*_TEMPLATES, *_JOINTS, "a {}", "an {}", "with {}", "wearing {}")]
+
+
+def _each(templates: Sequence[str], colours: Iterable[str]) -> list[str]:
+    return [template.format(colour) for colour in colours for template in templates]
