@@ -11,7 +11,12 @@ import pytest
 from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-WORKFLOWS = ["chain-with-image-nodes", "edit-a-face", "edit-by-text", "many-prompts", "strength-sweep"]
+PUBLISHED = ["edit-a-face", "edit-a-photo"]
+"""Those for published files, which the pack does not bring."""
+WITHOUT_LOADER = ["edit-everyone-in-a-group-photo", "edit-my-avatar"]
+WORKFLOWS = sorted(
+    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep", *PUBLISHED, *WITHOUT_LOADER]
+)
 WIDGETS = ("INT", "FLOAT", "STRING", "COMBO", "BOOLEAN")
 NOTE = "MarkdownNote"
 
@@ -123,16 +128,18 @@ def _inside(place: list[float], box: list[float]) -> bool:
     return box[0] <= place[0] < box[0] + box[2] and box[1] <= place[1] < box[1] + box[3]
 
 
-@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name != "edit-a-face"])
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name not in PUBLISHED])
 def test_it_runs_anywhere_on_what_the_pack_brings(name: str) -> None:
     workflow = read(name)
     assert "LoadImage" not in {node["type"] for node in workflow["nodes"]}
-    (load,) = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
-    assert load["widgets_values"] == ["avatars (embedded)"] * 4 + ["float32"]
+    loads = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
+    assert len(loads) == (name not in WITHOUT_LOADER)
+    assert all(load["widgets_values"] == ["avatars (embedded)"] * 4 + ["float32"] for load in loads)
 
 
-def test_the_face_workflow_names_each_file_its_folder_and_where_it_is_published() -> None:
-    workflow = read("edit-a-face")
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_workflows_for_published_files_name_each_its_folder_and_where_it_is_published(name: str) -> None:
+    workflow = read(name)
     (load,) = [node for node in workflow["nodes"] if node["type"] == "FFCLIPLoadModels"]
     (note,) = [node for node in workflow["nodes"] if node["type"] == NOTE]
     models = load["properties"]["models"]
