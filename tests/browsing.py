@@ -13,7 +13,7 @@ SIZES = [(1366, 768), (1600, 900), (1920, 1080)]
 # Below, the classic canvas leaves texts out (at 57 % with its standard setting), or they are too small to be read.
 LEGIBLE = 0.64
 READY = """() => window.app?.vueAppReady && window.app.graph && window.LiteGraph?.registered_node_types?.SaveImage
-    && window.app.api.clientId && window.app.graph.nodes.some(node => node.type === 'FFCLIPLoadModels')"""
+    && window.app.api.clientId && window.app.graph.nodes.some(node => node.type.startsWith('FFCLIP'))"""
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Workflow.Persist": False,
@@ -45,7 +45,8 @@ LISTEN = """() => {
             window.finished ??= {kind, message: event.detail?.exception_message ?? ''}, {once: true});
 }"""
 # Every picture of the nodes that show some.
-PICTURES = """() => window.app.graph.nodes.filter(node => /^(Save|Preview)Image$/.test(node.type)).every(node => {
+PICTURES = """() => window.app.graph.nodes.filter(
+        node => /^((Save|Preview)Image|FFCLIPEditPicture)$/.test(node.type)).every(node => {
     const shown = window.LiteGraph.vueNodesMode
         ? [...document.querySelectorAll(`[data-node-id="${node.id}"] img`)] : node.imgs ?? [];
     return shown.length && shown.every(picture => picture.complete);

@@ -41,17 +41,24 @@ def files(folder: Path) -> set[Path]:
 @pytest.mark.slow
 def test_it_leaves_a_picture_and_an_existing_comfyui_as_it_was(comfyui_folder: Path, tmp_path: Path) -> None:
     before = files(comfyui_folder)
-    Image.new("RGBA", (90, 60), (200, 30, 30, 128)).save(tmp_path / "my.png")
+    own = Image.new("RGBA", (150, 130), (200, 220, 230, 255))
+    with Image.open(ROOT / "models" / "avatars" / "samples" / "ava.png") as avatar:
+        own.paste(avatar.convert("RGB").resize((110, 110)), (20, 10))
+    own.putpixel((0, 0), (200, 220, 230, 7))
+    own.save(tmp_path / "my.png")
     (tmp_path / "out.png").write_text("mine")
     arguments = ["--prompt", "green hair", "--image", "my.png", "--strength", "1.5", "--output", "out.png"]
     command = run_py(comfyui_folder, "demo", *arguments)
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
-    assert "Semantic Modulate" in finished.stdout
+    assert "Edit Picture by Text" in finished.stdout
     result = Path(finished.stdout.splitlines()[-1])
     assert result == tmp_path / "out-2.png"
     with Image.open(result) as picture:
-        assert picture.size == (12 + 3 * (256 + 12), 40 + 256 + 12)
+        assert picture.size == own.size
+        assert picture.getchannel("A").tobytes() == own.getchannel("A").tobytes()
+        assert picture.getpixel((0, 129)) == own.getpixel((0, 129))
+        assert picture.tobytes() != own.tobytes()
     assert (tmp_path / "out.png").read_text() == "mine"
     assert files(comfyui_folder) == before
 
