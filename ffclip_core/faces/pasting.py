@@ -22,13 +22,13 @@ from .alignment import Placement, seen
 from .resampling import resample
 
 MODES = ("auto", "add", "replace", "whole")
-FEATHER = 0.02
+FEATHER = 0.03
 """Width of the mask's soft rim, in sides of the crop."""
 
 _FINE = 256  # Px of the crop in which mask and shapes are looked at, at most.
 _FROM, _TO = 0.03, 0.10  # By how much of [0, 1] an edit changes what is in the mask a little, and wholly.
 _NOISE = 0.7 / 64  # Deviation of the blur, in sides of the crop, over which a change is a change.
-_RIM = 0.025  # In sides of the crop: the mask ends towards its border.
+_RIM = 0.04  # In sides of the crop: the mask ends towards its border.
 _LEAST = 2 / 255
 _BEYOND = 0.1  # The part of a side of the crop that is changed where an edit goes on beyond it.
 _WINDOW = 1 / 21  # Deviation of the window, in sides of the crop, in which shapes are compared.

@@ -105,15 +105,15 @@ def test_the_chain_of_nodes_does_what_the_one_does(nodes: dict, run, picture: to
     ]
     back, mask = run(
         "FFCLIPPasteFaceBack", image=picture, before=drawn[0], after=drawn[1], placement=placement, mode="auto",
-        feather=0.02,
+        feather=0.03,
     )  # fmt: skip
     assert torch.equal(back[mask == 0], picture[mask == 0])
     assert float((back - whole).norm() / whole.norm()) < 1e-3
-    (changed,) = run("FFCLIPDifferenceMask", before=drawn[0], after=drawn[1], feather=0.02)
+    (changed,) = run("FFCLIPDifferenceMask", before=drawn[0], after=drawn[1], feather=0.03)
     assert changed.shape == (1, 64, 64)
     several, masks = run(
         "FFCLIPPasteFaceBack", image=picture, before=drawn[0], after=torch.cat([drawn[1], drawn[0]]),
-        placement=placement, mode="auto", feather=0.02,
+        placement=placement, mode="auto", feather=0.03,
     )  # fmt: skip
     assert several.shape == (2, *picture.shape[1:])
     assert torch.equal(several[1:], picture)
