@@ -21,6 +21,7 @@ NODES = {
     "synthesize": "Synthesize",
     "sample_picture": "SamplePicture",
     "convert_checkpoint": "ConvertCheckpoint",
+    "refine_inversion": "RefineInversion",
 }
 ROOT = Path(__file__).parent.parent
 
