@@ -340,12 +340,13 @@ def _with(generator: FastGenerator, weights: Mapping[str, Tensor]) -> FastGenera
 def _filled(kind: type[Any], generator: Generator, state: Mapping[str, Tensor]) -> Any:
     with torch.device("meta"):
         made = kind(**vars(generator.config), family=generator.family)
+    made.requires_grad_(False)  # Before: what was made in inference mode can't be asked for gradients.
     made.load_state_dict(state, assign=True)
     if kind is FastGenerator:
         for new, old in zip(made.modules(), generator.modules(), strict=True):
             if isinstance(new, ModulatedConv2d) and isinstance(old, ModulatedConv2d):
                 new.precision = old.precision
-    return made.eval().requires_grad_(False)
+    return made.eval()
 
 
 def _check_settings(steps: Any, tuning: Any, closeness: Any, seconds: Any) -> None:

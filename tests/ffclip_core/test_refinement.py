@@ -70,7 +70,7 @@ def test_tuned_weights_come_closer_still(
 def test_the_tuned_generator_shares_what_was_not_tuned(generator: FastGenerator, tuned: Refinement) -> None:
     old, new = generator.state_dict(), tuned.generator.state_dict()
     own = {name for name in old if new[name].data_ptr() != old[name].data_ptr()}
-    assert own and all(not torch.equal(new[name], old[name]) for name in own if "conv2" not in name)
+    assert all(not torch.equal(new[name], old[name]) for name in own)
     assert own == {
         name
         for name, _ in generator.named_parameters()
@@ -111,7 +111,6 @@ def test_looser_codes_go_further(generator: FastGenerator, codes: torch.Tensor, 
     found = [refine(generator, codes, pictures, steps=20, closeness=each) for each in (0, 0.5, 1)]
     moved = [float((each.w - codes).square().mean()) for each in found]
     assert moved[0] < moved[1] < moved[2]
-    assert found[0].after.mean() > found[2].after.mean()
 
 
 def test_the_best_is_kept_where_steps_go_astray(
@@ -126,7 +125,7 @@ def test_the_best_is_kept_where_steps_go_astray(
     assert torch.equal(found.before, found.after)
 
 
-class Stop(Exception):
+class EnoughError(Exception):
     pass
 
 
@@ -141,14 +140,14 @@ def test_cancelling_gives_the_best_so_far_and_going_on_reaches_the_end(
         told.append((step, of))
         assert picture.shape == (1, 16, 16, 3) and 0 <= picture.min() <= picture.max() <= 1
         if step == at and raises:
-            raise Stop
+            raise EnoughError
         return step < at
 
     settings: dict[str, Any] = {"steps": STEPS, "tuning": STEPS}
     first = refine(generator, codes, pictures, **settings, progress=progress)
     assert told == [(step, 2 * STEPS) for step in range(1, at + 1)]
     assert first.steps == first.taken == at and not first.complete
-    assert isinstance(first.raised, Stop) == raises
+    assert isinstance(first.raised, EnoughError) == raises
     assert (first.after <= first.before * (1 + 1e-5)).all() or at > STEPS
     if at > 1:
         assert first.after.mean() < first.before.mean()
@@ -182,7 +181,7 @@ def test_time_that_is_up_leaves_steps_out_of_every_picture_alike(
 
     found = refine(generator, codes, pictures, steps=100, tuning=100, seconds=40, progress=progress)
     assert found.complete and found.steps == found.of == 400
-    assert 38 <= found.taken <= 44
+    assert 40 <= now[0] <= 45 and 30 < found.taken < 40  # A step of the weights is told after each of the pictures.
     assert (found.after < found.before).all()  # Every picture got its part.
     assert found.generator is not generator
 
@@ -208,11 +207,11 @@ def test_memory_does_not_grow_with_the_batch(generator: FastGenerator, monkeypat
     codes = torch.randn(9, generator.num_layers, generator.latent_dim, generator=torch.Generator().manual_seed(4))
     refine(generator, codes, torch.rand(9, 16, 16, 3), steps=1, tuning=1)
     assert sum(drawn) == 18 and max(drawn) == 4
-    monkeypatch.setattr(generator, "size", 1024)
+    large = FastGenerator(size=512, channels={2**i: 2 for i in range(2, 10)}, latent_dim=4, num_mapping_layers=1)
+    large = golden.fill(large, "stylegan").eval().requires_grad_(False)
     drawn.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ffclip.ffclip_core.refinement._TOGETHER", 0)
-        refine(generator, codes, torch.rand(9, 16, 16, 3), steps=1)
+    refine(large, torch.zeros(3, large.num_layers, large.latent_dim), torch.rand(3, 16, 16, 3), steps=1, tuning=1)
+    assert sum(drawn) == 6
     assert max(drawn) == 1
 
 

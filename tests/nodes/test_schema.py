@@ -20,6 +20,9 @@ INPUTS = {
     "FFCLIPSynthesize": ["generator", "latent", "noise", "seed", "output_size"],
     "FFCLIPSamplePicture": ["name"],
     "FFCLIPConvertCheckpoint": ["file", "dtype", "overwrite"],
+    "FFCLIPRefineInversion": [
+        "generator", "latent", "image", "mode", "steps", "closeness", "seconds", "fit", "mask",
+    ],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -29,6 +32,7 @@ OUTPUTS = {
     "FFCLIPSynthesize": ["IMAGE"],
     "FFCLIPSamplePicture": ["IMAGE"],
     "FFCLIPConvertCheckpoint": ["STRING"],
+    "FFCLIPRefineInversion": ["FFCLIP_LATENT", "FFCLIP_GENERATOR", "IMAGE"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -38,6 +42,7 @@ DISPLAY_NAMES = {
     "FFCLIPSynthesize": "StyleGAN Synthesize",
     "FFCLIPSamplePicture": "Sample Picture",
     "FFCLIPConvertCheckpoint": "Convert FFCLIP Checkpoint",
+    "FFCLIPRefineInversion": "Refine Inversion",
 }
 NODE_IDS = list(INPUTS)
 
@@ -144,6 +149,7 @@ def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> N
         *(("FFCLIPSemanticModulate", name) for name in ("coarse", "medium", "fine", "batching")),
         *(("FFCLIPSynthesize", name) for name in ("noise", "seed")),
         ("FFCLIPLoadModels", "precision"),
+        *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit")),
     }
 
 

@@ -25,6 +25,10 @@ def graph(run, parts: SimpleNamespace, sample: torch.Tensor, chain: SimpleNamesp
         "FFCLIPSynthesize": {
             "generator": parts.generator, "latent": latent, "noise": "const", "seed": 0, "output_size": "full",
         },
+        "FFCLIPRefineInversion": {
+            "generator": parts.generator, "latent": latent, "image": sample, "mode": "codes", "steps": 2,
+            "closeness": 0.7, "seconds": 120.0, "fit": "crop",
+        },
     }  # fmt: skip
 
 
@@ -38,6 +42,7 @@ def numbers(result: Any) -> torch.Tensor:
         ("FFCLIPInvertImage", ["fit", "mask"]),
         ("FFCLIPSemanticModulate", ["strength", "coarse", "medium", "fine", "batching", "strengths"]),
         ("FFCLIPSynthesize", ["noise", "seed", "output_size"]),
+        ("FFCLIPRefineInversion", ["mode", "closeness", "seconds", "fit", "mask"]),
     ],
 )
 def test_null_stands_for_the_default(run, graph, node: str, names: list[str]) -> None:  # noqa: ANN001
@@ -74,6 +79,9 @@ ODD: list[Any] = [
         ("FFCLIPSynthesize", "noise"),
         ("FFCLIPSynthesize", "seed"),
         ("FFCLIPSynthesize", "output_size"),
+        ("FFCLIPRefineInversion", "mode"),
+        ("FFCLIPRefineInversion", "steps"),
+        ("FFCLIPRefineInversion", "fit"),
     ],
 )
 def test_a_value_of_another_kind_is_said_in_one_sentence(run, graph, node: str, name: str, value: object) -> None:  # noqa: ANN001
