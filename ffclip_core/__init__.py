@@ -17,6 +17,7 @@ from .execution.kept_features import KeptFeatures
 from .faces.detection import find_faces
 from .faces.face import Face
 from .families import EMBEDDED, Family, installed_families
+from .refinement import Refinement, refine
 
 __all__ = [
     "EMBEDDED",
@@ -28,6 +29,7 @@ __all__ = [
     "FamilyError",
     "InputError",
     "KeptFeatures",
+    "Refinement",
     "build",
     "find_faces",
     "installed_families",
@@ -38,5 +40,6 @@ __all__ = [
     "load_text_encoder",
     "operators_status",
     "read_parts",
+    "refine",
     "save_part",
 ]

@@ -16,6 +16,7 @@ from PIL import Image
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.errors import FFCLIPError, InputError
 from ..ffclip_core.execution.generator import FastGenerator
+from ..ffclip_core.perceptual import lpips_distance
 from ..ffclip_core.pictures import FITS, check_mask, check_pictures, to_images
 from ..ffclip_core.refinement import Refinement, refine
 from .chunking import BYTES_PER_AREA, is_out_of_memory, run_in_chunks
@@ -25,6 +26,7 @@ from .values import option, real_number, whole_number
 from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart, check_latent, check_part
 
 MODES = ("codes", "codes and generator")
+LOSSES = ("pixels", "pixels and LPIPS")
 STEPS, SECONDS, CLOSENESS = 50, 120.0, 0.7
 PREVIEW = 512
 """Px of the live preview, at most; it comes at most so many seconds apart:"""
@@ -43,9 +45,13 @@ class _Begun:
 
     def is_of(self, of: tuple[Any, ...], tensors: tuple[torch.Tensor | None, ...]) -> bool:
         return self.of == of and all(
-            a is b or (a is not None and b is not None and torch.equal(a, b))
+            a is b or (a is not None and b is not None and _same(a, b))
             for a, b in zip(self.tensors, tensors, strict=True)
         )
+
+
+def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)
 
 
 # By generator, the last cancelled run, for as long as both are there: ComfyUI drops what a cancelled node gives.
@@ -117,6 +123,15 @@ class RefineInversion(io.ComfyNode):
                     advanced=True,
                     tooltip="As in Invert Image (FFCLIP).",
                 ),
+                supported(
+                    io.Combo.Input,
+                    "loss",
+                    options=list(LOSSES),
+                    default=LOSSES[0],
+                    advanced=True,
+                    tooltip="What is brought closer: pixels, coarse and fine, or also what a network makes of them, "
+                    "which needs the package lpips and fetches 233 MB at first use.",
+                ),
                 io.Mask.Input("mask", optional=True, tooltip="As in Invert Image (FFCLIP), if it was connected there."),
             ],
             outputs=[
@@ -140,6 +155,7 @@ class RefineInversion(io.ComfyNode):
         closeness: float | None,
         seconds: float | None,
         fit: str | None,
+        loss: str | None,
         mask: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         check_part(generator, FastGenerator, "generator")
@@ -150,6 +166,7 @@ class RefineInversion(io.ComfyNode):
         closeness = real_number(closeness, CLOSENESS, "The closeness")
         seconds = real_number(seconds, SECONDS, "The seconds")
         fit = option(fit, FITS, "crop", "The fit")
+        loss = option(loss, LOSSES, LOSSES[0], "The loss")
         network = generator.network
         check_family(encoder=latent, generator=network)
         codes = _one_of_each(latent.unedited, len(image))
@@ -164,13 +181,14 @@ class RefineInversion(io.ComfyNode):
             "proportions": latent.proportions,
         }
 
-        of, tensors = (tuple(settings.values()), str(generator.load_device)), (codes, image, mask)
+        perceptual = None if loss == LOSSES[0] else lpips_distance(generator.load_device)
+        of, tensors = (*settings.values(), loss, generator.load_device), (codes, image, mask)
         begun = _BEGUN.pop(network, None)
         start = None
         if begun is not None and begun.is_of(of, tensors):
             start = replace(begun.best, generator=begun.tuned or network)
         began = time.monotonic()
-        found = _refine(generator, codes, image, mask, settings, start)
+        found = _refine(generator, codes, image, mask, settings | {"perceptual": perceptual}, start)
         if not found.complete:
             kept = replace(found, w=found.w.cpu(), raised=None, generator=None)  # pyright: ignore[reportArgumentType]
             _BEGUN[network] = _Begun(of, tensors, kept, None if found.generator is network else found.generator)

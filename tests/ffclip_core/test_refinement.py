@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import golden
+import numpy as np
 import pytest
 import torch
-from ffclip.ffclip_core import InputError
+from ffclip.ffclip_core import EMBEDDED, Editor, FFCLIPError, InputError, Refinement, refine
 from ffclip.ffclip_core.execution.generator import FastGenerator
 from ffclip.ffclip_core.networks.generator import Generator as PlainGenerator
+from ffclip.ffclip_core.perceptual import lpips_distance
 from ffclip.ffclip_core.pictures import to_images
-from ffclip.ffclip_core.refinement import Refinement, refine
+from PIL import Image
 
 STEPS = 6
 
@@ -337,3 +341,28 @@ def test_what_does_not_go_together_is_said(
     ]:
         with pytest.raises(InputError, match=re.escape(says)):
             refine(generator, w, images)  # pyright: ignore[reportArgumentType]
+
+
+def test_lpips_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    with pytest.raises(
+        InputError, match="needs the package lpips, which is not installed: python -m pip install lpips"
+    ):
+        lpips_distance(torch.device("cpu"))
+
+
+def test_lpips_that_cannot_be_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(**_: object) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setitem(sys.modules, "lpips", SimpleNamespace(LPIPS=offline))
+    with pytest.raises(FFCLIPError, match=r"LPIPS can't be loaded \(OSError: no connection\): choose the loss pixels"):
+        lpips_distance(torch.device("cpu"))
+
+
+def test_the_embedded_family_comes_close_in_few_steps() -> None:
+    editor = Editor.from_folder()
+    picture = np.asarray(Image.open(EMBEDDED / "samples" / "ava.png").convert("RGB"))
+    images = torch.from_numpy(picture[None] / np.float32(255))
+    found = refine(editor.generator, editor.invert(images), images, steps=12, tuning=12)
+    assert found.after < 0.75 * found.before

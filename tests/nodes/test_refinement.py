@@ -24,7 +24,7 @@ def latent(nodes: dict, parts: SimpleNamespace, sample: torch.Tensor) -> Any:
 def refine(run: Callable, parts: SimpleNamespace, sample: torch.Tensor, latent: Any) -> Callable[..., tuple]:
     def with_defaults(**settings: Any) -> tuple:
         inputs = {"generator": parts.generator, "latent": latent, "image": sample, "mode": "codes", "steps": STEPS}
-        inputs |= {"closeness": 0.7, "seconds": 0.0, "fit": "crop"}
+        inputs |= {"closeness": 0.7, "seconds": 0.0, "fit": "crop", "loss": "pixels"}
         return run("FFCLIPRefineInversion", **inputs | settings)
 
     return with_defaults
@@ -161,7 +161,8 @@ def test_a_cancelled_run_keeps_no_generator_alive(
     with pytest.raises(management.InterruptProcessingException):
         run(
             "FFCLIPRefineInversion",
-            generator=generator, latent=latent, image=sample, mode="codes", steps=2, closeness=0.5, seconds=0.0, fit="crop",
+            generator=generator, latent=latent, image=sample,
+            mode="codes", steps=2, closeness=0.5, seconds=0.0, fit="crop", loss="pixels",
         )  # fmt: skip
     assert len(refine_inversion._BEGUN) == before + 1
     del generator

@@ -21,7 +21,7 @@ INPUTS = {
     "FFCLIPSamplePicture": ["name"],
     "FFCLIPConvertCheckpoint": ["file", "dtype", "overwrite"],
     "FFCLIPRefineInversion": [
-        "generator", "latent", "image", "mode", "steps", "closeness", "seconds", "fit", "mask",
+        "generator", "latent", "image", "mode", "steps", "closeness", "seconds", "fit", "loss", "mask",
     ],
 }  # fmt: skip
 OUTPUTS = {
@@ -149,7 +149,7 @@ def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> N
         *(("FFCLIPSemanticModulate", name) for name in ("coarse", "medium", "fine", "batching")),
         *(("FFCLIPSynthesize", name) for name in ("noise", "seed")),
         ("FFCLIPLoadModels", "precision"),
-        *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit")),
+        *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit", "loss")),
     }
 
 
