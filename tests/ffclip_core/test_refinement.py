@@ -364,5 +364,6 @@ def test_the_embedded_family_comes_close_in_few_steps() -> None:
     editor = Editor.from_folder()
     picture = np.asarray(Image.open(EMBEDDED / "samples" / "ava.png").convert("RGB"))
     images = torch.from_numpy(picture[None] / np.float32(255))
+    assert isinstance(editor.generator, FastGenerator)
     found = refine(editor.generator, editor.invert(images), images, steps=12, tuning=12)
     assert found.after < 0.75 * found.before
