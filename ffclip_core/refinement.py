@@ -2,9 +2,8 @@
 
 The codes as Abdal et al. embed pictures (Image2StyleGAN, ICCV 2019; multi-scale squared error by Adam), held near those
 of the encoder, since that is where edits are trained. The weights by pivotal tuning (Roich et al., "Pivotal Tuning for
-Latent-based Editing of Real Images", ACM TOG 2022), but of few: the biases of the affine layers, of the convolutions
-and of to_rgb, the noises' strengths and to_rgb's weights. They are some ten thousand numbers at 1024 px, and so little
-freedom leaves the rest of what the generator knows as it was.
+Latent-based Editing of Real Images", ACM TOG 2022), but of few: the affine layers that make styles, all biases, the
+noises' strengths and to_rgb, a tenth of a generator of 1024 px. All that convolutions know stays as it was.
 """
 
 from __future__ import annotations
@@ -32,11 +31,12 @@ Progress = Callable[[int, int, Tensor], object]
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 
 CODE_RATE, WEIGHT_RATE = 0.1, 0.01
+_AFFINE = 0.15  # Of that rate: each output of an affine layer has hundreds of weights that all push.
 _FALLING = 0.3  # The last part of the steps, over which the learning rate falls to 0.
 _TIE, _LOOSER = 3.0, 1e-3  # The weight of (w - the encoder's w)² at closeness 0, and its part at closeness 1.
 _SCALES = (1, 2, 4)  # Squared errors are summed over the picture and its halves.
 _TOGETHER = 4  # Pictures up to 256 px; one from 512 px on: what gradients need is kept of each layer.
-_TUNED = ("modulation.bias", "activate.bias", "noise.weight")
+_TUNED = ("modulation.weight", "modulation.bias", "activate.bias", "noise.weight")
 _LARGEST = 2**31
 
 
@@ -194,7 +194,7 @@ class _Task:
         target, start = self.target(piece), self.start[piece]
         w = self.best[piece].clone()
         least = torch.full((len(w),), math.inf, dtype=torch.float32, device=w.device)
-        adam, best = _Adam([w], CODE_RATE), None  # best: the first picture of the piece
+        adam, best = _Adam([w], [CODE_RATE]), None  # best: the first picture of the piece
         while True:
             with torch.set_grad_enabled(factor is not None):
                 w.requires_grad_(factor is not None)
@@ -221,7 +221,7 @@ class _Task:
         state = self.network.state_dict()
         names = _tuned(self.network)
         weights = {name: (self.weights or state)[name].clone() for name in names}
-        adam, least = _Adam(list(weights.values()), WEIGHT_RATE), math.inf
+        adam, least = _Adam(list(weights.values()), [_rate(name) for name in names]), math.inf
         best = self.network(self.best[:1])
         while True:
             total, first, sums = 0.0, None, [torch.zeros_like(value) for value in weights.values()]
@@ -295,20 +295,25 @@ class _Task:
 class _Adam:
     """Kingma and Ba 2015, on the numbers as they lie there: torch.optim heeds global defaults and hooks."""
 
-    def __init__(self, values: list[Tensor], rate: float) -> None:
-        self.values, self.rate, self.steps = values, rate, 0
+    def __init__(self, values: list[Tensor], rates: list[float]) -> None:
+        self.values, self.rates, self.steps = values, rates, 0
         self.first = [torch.zeros_like(value) for value in values]
         self.second = [torch.zeros_like(value) for value in values]
 
     def step(self, gradients: Any, factor: float) -> None:
-        """factor: of the learning rate."""
+        """factor: of the learning rates."""
         self.steps += 1
-        rate = self.rate * factor / (1 - 0.9**self.steps)
-        for value, gradient, first, second in zip(self.values, gradients, self.first, self.second, strict=True):
+        factor /= 1 - 0.9**self.steps
+        every = zip(self.values, self.rates, gradients, self.first, self.second, strict=True)
+        for value, rate, gradient, first, second in every:
             first.lerp_(gradient, 0.1)
             second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
             size = (second / (1 - 0.999**self.steps)).sqrt_().add_(1e-8)
-            value.detach().addcdiv_(first, size, value=-rate)
+            value.detach().addcdiv_(first, size, value=-rate * factor)
+
+
+def _rate(name: str) -> float:
+    return WEIGHT_RATE * (_AFFINE if name.endswith("modulation.weight") else 1)
 
 
 def _tuned(network: Generator) -> list[str]:
@@ -316,7 +321,7 @@ def _tuned(network: Generator) -> list[str]:
     return [
         name
         for name, _ in network.named_parameters()
-        if name.endswith(_TUNED) or (name.startswith("to_rgb") and "modulation" not in name)
+        if name.endswith(_TUNED) or name.startswith("to_rgb")
     ]
 
 
