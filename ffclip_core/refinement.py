@@ -3,7 +3,7 @@
 The codes as Abdal et al. embed pictures (Image2StyleGAN, ICCV 2019; multi-scale squared error by Adam), held near those
 of the encoder, since that is where edits are trained. The weights by pivotal tuning (Roich et al., "Pivotal Tuning for
 Latent-based Editing of Real Images", ACM TOG 2022), but of few: the affine layers that make styles, all biases, the
-noises' strengths and to_rgb, a tenth of a generator of 1024 px. All that convolutions know stays as it was.
+noises' strengths and to_rgb, a sixth of a generator of 1024 px. All that convolutions know stays as it was.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def refine(
     w: Tensor,
     pictures: Tensor | np.ndarray,
     *,
-    steps: int = 50,
+    steps: int = 40,
     tuning: int = 0,
     closeness: float = 0.5,
     seconds: float | None = None,
@@ -81,7 +81,7 @@ def refine(
 ) -> Refinement:
     """Bring the encoder's codes w [B, L, D] closer to the pictures [B, H, W, C] in [0, 1] that they are of.
 
-    steps: of each picture's codes; 50 bring them about as close as they get. tuning: steps after that of the
+    steps: of each picture's codes; 40 bring them about as close as they get. tuning: steps after that of the
     generator's weights, for all pictures together, such as those of one person. closeness, 0 to 1: how little codes are
     tied to the encoder's, on a logarithmic scale; the looser, the less a modulator knows of them. seconds: the time for
     all of it; steps that it does not reach for are left out, of each picture as many. fit, mask and proportions (height
@@ -318,11 +318,7 @@ def _rate(name: str) -> float:
 
 def _tuned(network: Generator) -> list[str]:
     """The names of the weights that are tuned."""
-    return [
-        name
-        for name, _ in network.named_parameters()
-        if name.endswith(_TUNED) or name.startswith("to_rgb")
-    ]
+    return [name for name, _ in network.named_parameters() if name.endswith(_TUNED) or name.startswith("to_rgb")]
 
 
 def _plain(generator: Generator) -> Generator:
@@ -357,7 +353,7 @@ def _filled(kind: type[Any], generator: Generator, state: Mapping[str, Tensor]) 
 def _check_settings(steps: Any, tuning: Any, closeness: Any, seconds: Any) -> None:
     for name, value in (("The steps", steps), ("The tuning steps", tuning)):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 0 <= value < _LARGEST:
-            raise InputError(f"{name} are a whole number such as 50, not {str(value)[:80]}.")
+            raise InputError(f"{name} are a whole number such as 40, not {str(value)[:80]}.")
     if not steps + tuning:
         raise InputError("There are 0 steps to take: give at least one.")
     if not isinstance(closeness, (int, float, np.number)) or isinstance(closeness, bool) or not 0 <= closeness <= 1:

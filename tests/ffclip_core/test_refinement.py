@@ -308,10 +308,10 @@ def test_a_further_distance_is_added(generator: FastGenerator, codes: torch.Tens
     ("settings", "says"),
     [
         ({"steps": 0}, "There are 0 steps"),
-        ({"steps": -1}, "The steps are a whole number such as 50, not -1"),
+        ({"steps": -1}, "The steps are a whole number such as 40, not -1"),
         ({"steps": 1.5}, "The steps are a whole number"),
         ({"steps": True}, "The steps are a whole number"),
-        ({"tuning": "3"}, "The tuning steps are a whole number such as 50, not 3"),
+        ({"tuning": "3"}, "The tuning steps are a whole number such as 40, not 3"),
         ({"closeness": 1.1}, "The closeness is a number from 0 to 1, not 1.1"),
         ({"closeness": float("nan")}, "The closeness is a number from 0 to 1, not nan"),
         ({"seconds": 0}, "The seconds are a number above 0, or None, not 0"),

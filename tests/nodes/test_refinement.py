@@ -98,11 +98,11 @@ def test_a_batch_is_refined_picture_by_picture(refine: Callable, chain: SimpleNa
 
 def test_the_best_picture_so_far_is_shown(refine: Callable, shown: list) -> None:
     image = refine(mode="codes and generator")[2]
-    steps = [(step, of) for step, of, _ in shown if of == 2 * STEPS]
-    assert steps == [(step, 2 * STEPS) for step in range(1, 2 * STEPS + 1)]
+    steps = [(step, of) for step, of, _ in shown if of == 3 * STEPS]
+    assert steps == [(step, 3 * STEPS) for step in range(1, 3 * STEPS + 1)]
     kind, picture, largest = shown[0][2]
     assert kind == "JPEG" and picture.mode == "RGB" and picture.size == (64, 64) and largest == 512
-    last = next(preview for step, of, preview in shown if step == of == 2 * STEPS)
+    last = next(preview for step, of, preview in shown if step == of == 3 * STEPS)
     pixels = torch.tensor(list(last[1].tobytes())).view(1, 64, 64, 3) / 255
     assert golden.error(pixels, image) < 0.05
 
@@ -128,12 +128,12 @@ def test_cancelling_keeps_the_best_so_far(
     caplog.set_level("INFO")
     image = refine(mode="codes and generator")[2]
     # Asked after the step that it came in.
-    assert [step for step, of, _ in shown if of == 2 * STEPS] == list(range(at + 2, 2 * STEPS + 1))
+    assert [step for step, of, _ in shown if of == 3 * STEPS] == list(range(at + 2, 3 * STEPS + 1))
     assert f"Went on from step {at + 1}, where it was cancelled" in caplog.text
     assert golden.error(image, through) < 0.05
     shown.clear()
     refine(mode="codes and generator")  # Once: what it was of has been given.
-    assert [step for step, of, _ in shown if of == 2 * STEPS] == list(range(1, 2 * STEPS + 1))
+    assert [step for step, of, _ in shown if of == 3 * STEPS] == list(range(1, 3 * STEPS + 1))
 
 
 def test_another_picture_or_setting_begins_anew(refine: Callable, sample: torch.Tensor, shown: list) -> None:

@@ -56,7 +56,7 @@ def test_a_refinement_goes_on_where_it_was_interrupted(server: Server, workflow:
         "class_type": "FFCLIPRefineInversion",
         "inputs": {
             "generator": [loader_id, 3], "latent": [invert_id, 0], "image": invert["image"],
-            "mode": "codes and generator", "steps": 30, "closeness": 0.7, "seconds": 0.0,
+            "mode": "codes and generator", "steps": 20, "closeness": 0.7, "seconds": 0.0,
             "fit": "crop", "loss": "pixels",
         },
     }  # fmt: skip
