@@ -167,6 +167,7 @@ class _Task:
         self.perceptual, self.tie = perceptual, tie
         self.network = _plain(generator)
         self.weights: dict[str, Tensor] = {}
+        self.last: tuple[slice, Tensor] | None = None
         self.best = self.start.clone()
         together = max(1, min(_TOGETHER, (512 // generator.size) ** 2))
         self.pieces = [slice(i, min(i + together, len(w))) for i in range(0, len(w), together)]
@@ -249,10 +250,14 @@ class _Task:
             factor = next(factors, None)
 
     def target(self, piece: slice) -> Tensor:
-        """[b, 3, h, w] in [-1, 1]."""
+        """[b, 3, h, w] in [-1, 1]. The last is kept."""
+        if self.last is not None and self.last[0] == piece:
+            return self.last[1]
         rows = round(self.size * self.proportions[0] / self.proportions[1])
         mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[piece]
-        return prepare(self.images[piece], (rows, self.size), self.fit, mask).to(self.start)
+        made = prepare(self.images[piece], (rows, self.size), self.fit, mask).to(self.start)
+        self.last = piece, made
+        return made
 
     def compared(self, y: Tensor, target: Tensor) -> Tensor:
         """The picture's rows of a drawn square, at the target's size."""
