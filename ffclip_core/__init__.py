@@ -21,6 +21,7 @@ from .faces.fit import Fit, fit
 from .faces.pasting import paste_back
 from .families import EMBEDDED, Family, installed_families
 from .known_words import Known
+from .refinement import Refinement, refine
 
 __all__ = [
     "EMBEDDED",
@@ -35,6 +36,7 @@ __all__ = [
     "KeptFeatures",
     "Known",
     "Placement",
+    "Refinement",
     "align",
     "build",
     "find_faces",
@@ -48,5 +50,6 @@ __all__ = [
     "operators_status",
     "paste_back",
     "read_parts",
+    "refine",
     "save_part",
 ]

@@ -25,6 +25,7 @@ NODES = {
     "align_face": "AlignFace",
     "paste_face_back": "PasteFaceBack",
     "difference_mask": "DifferenceMask",
+    "refine_inversion": "RefineInversion",
 }
 ROOT = Path(__file__).parent.parent
 

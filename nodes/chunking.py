@@ -52,7 +52,7 @@ def run_in_chunks(
             for result, tensor in zip(results, made, strict=True):
                 result[done:stop] = tensor
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if stop - done == 1:
                 raise FFCLIPError(
@@ -74,7 +74,7 @@ def _room_for(made: tuple[torch.Tensor, ...], count: int) -> tuple[torch.Tensor,
     try:
         return tuple(tensor.new_empty(count, *tensor.shape[1:]) for tensor in made)
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         size = sum(tensor[0].numel() * tensor.element_size() for tensor in made) * count / 2**30
         raise FFCLIPError(
@@ -90,6 +90,6 @@ def _chunk(device: torch.device, area: int) -> int:
     return max(1, min(factor * LARGEST_CHUNK, factor * AREA_PER_CHUNK // area, free // (area * BYTES_PER_AREA)))
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether memory ran out, on whatever device; only some allocators have an exception of their own for it."""
     return any(words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory"))

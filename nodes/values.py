@@ -33,6 +33,19 @@ def whole_number(value: Any, default: int, name: str) -> int:
     return int(value)
 
 
+def real_number(value: Any, default: float, name: str) -> float:
+    """A number that is finite. Raises InputError for what is none."""
+    if value is None:
+        return default
+    if (
+        not isinstance(value, (int, float, np.integer, np.floating))
+        or isinstance(value, bool)
+        or not math.isfinite(value)
+    ):
+        raise InputError(f"{name} is a number such as {default}, not {shown(value)}.")
+    return float(value)
+
+
 def shown(value: Any) -> str:
     """A value in an error's one sentence: its beginning alone where it is long."""
     line = repr(value) if isinstance(value, str) else " ".join(repr(value).split())

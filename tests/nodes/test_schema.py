@@ -27,6 +27,9 @@ INPUTS = {
     "FFCLIPAlignFace": ["image", "faces", "size", "find", "points", "landmarks"],
     "FFCLIPPasteFaceBack": ["image", "before", "after", "placement", "mode", "feather", "mask"],
     "FFCLIPDifferenceMask": ["before", "after", "feather"],
+    "FFCLIPRefineInversion": [
+        "generator", "latent", "image", "mode", "steps", "closeness", "seconds", "fit", "loss", "mask",
+    ],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -40,6 +43,7 @@ OUTPUTS = {
     "FFCLIPAlignFace": ["IMAGE", "FFCLIP_PLACEMENT", "IMAGE"],
     "FFCLIPPasteFaceBack": ["IMAGE", "MASK"],
     "FFCLIPDifferenceMask": ["MASK"],
+    "FFCLIPRefineInversion": ["FFCLIP_LATENT", "FFCLIP_GENERATOR", "IMAGE"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -53,6 +57,7 @@ DISPLAY_NAMES = {
     "FFCLIPAlignFace": "Align Face",
     "FFCLIPPasteFaceBack": "Paste Face Back",
     "FFCLIPDifferenceMask": "Edit Difference Mask",
+    "FFCLIPRefineInversion": "Refine Inversion",
 }
 NODE_IDS = list(INPUTS)
 
@@ -162,6 +167,7 @@ def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> N
         *(("FFCLIPEditPicture", name) for name in ("mode", "find")),
         ("FFCLIPAlignFace", "find"),
         ("FFCLIPPasteFaceBack", "feather"),
+        *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit", "loss")),
     }
 
 

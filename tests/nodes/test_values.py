@@ -25,6 +25,10 @@ def graph(run, parts: SimpleNamespace, sample: torch.Tensor, chain: SimpleNamesp
         "FFCLIPSynthesize": {
             "generator": parts.generator, "latent": latent, "noise": "const", "seed": 0, "output_size": "full",
         },
+        "FFCLIPRefineInversion": {
+            "generator": parts.generator, "latent": latent, "image": sample, "mode": "codes", "steps": 2,
+            "closeness": 0.7, "seconds": 120.0, "fit": "crop", "loss": "pixels",
+        },
     }  # fmt: skip
 
 
@@ -38,6 +42,7 @@ def numbers(result: Any) -> torch.Tensor:
         ("FFCLIPInvertImage", ["fit", "mask"]),
         ("FFCLIPSemanticModulate", ["strength", "coarse", "medium", "fine", "batching", "strengths"]),
         ("FFCLIPSynthesize", ["noise", "seed", "output_size"]),
+        ("FFCLIPRefineInversion", ["mode", "closeness", "seconds", "fit", "loss", "mask"]),
     ],
 )
 def test_null_stands_for_the_default(run, graph, node: str, names: list[str]) -> None:  # noqa: ANN001
@@ -74,6 +79,10 @@ ODD: list[Any] = [
         ("FFCLIPSynthesize", "noise"),
         ("FFCLIPSynthesize", "seed"),
         ("FFCLIPSynthesize", "output_size"),
+        ("FFCLIPRefineInversion", "mode"),
+        ("FFCLIPRefineInversion", "steps"),
+        ("FFCLIPRefineInversion", "fit"),
+        ("FFCLIPRefineInversion", "loss"),
     ],
 )
 def test_a_value_of_another_kind_is_said_in_one_sentence(run, graph, node: str, name: str, value: object) -> None:  # noqa: ANN001
@@ -114,6 +123,9 @@ def test_a_whole_number_of_any_type_is_a_seed(run, graph, seed: object) -> None:
         ("FFCLIPSemanticModulate", "embedding", "takes what Encode Prompt gives, not"),
         ("FFCLIPSynthesize", "generator", "takes the generator of Load FFCLIP Models, not"),
         ("FFCLIPSynthesize", "latent", r"takes what Invert Image \(FFCLIP\) or Semantic Modulate gives, not"),
+        ("FFCLIPRefineInversion", "generator", "takes the generator of Load FFCLIP Models, not"),
+        ("FFCLIPRefineInversion", "latent", r"takes what Invert Image \(FFCLIP\) or Semantic Modulate gives, not"),
+        ("FFCLIPRefineInversion", "image", "[Pp]icture"),
     ],
 )
 def test_wires_that_carry_something_else(run, graph, parts, node: str, name: str, says: str) -> None:  # noqa: ANN001

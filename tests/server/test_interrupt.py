@@ -45,3 +45,37 @@ def test_an_interrupt_of_a_long_grid_lands_soon(server: Server, workflow: Callab
     # In work, not in seconds, which another busy program takes away.
     assert done[-1] < asked[0] + 1 / 4
     assert server.run(workflow("edit-by-text"))["status"]["status_str"] == "success"
+
+
+def test_a_refinement_goes_on_where_it_was_interrupted(server: Server, workflow: Callable, only: Callable) -> None:
+    graph = workflow("edit-by-text")
+    invert_id, invert = only(graph, "FFCLIPInvertImage")
+    loader_id, _ = only(graph, "FFCLIPLoadModels")
+    _, modulate = only(graph, "FFCLIPSemanticModulate")
+    graph["refine"] = {
+        "class_type": "FFCLIPRefineInversion",
+        "inputs": {
+            "generator": [loader_id, 3], "latent": [invert_id, 0], "image": invert["image"],
+            "mode": "codes and generator", "steps": 20, "closeness": 0.7, "seconds": 0.0,
+            "fit": "crop", "loss": "pixels",
+        },
+    }  # fmt: skip
+    modulate["latent"] = ["refine", 0]
+    steps: list[int] = []
+
+    def watch(kind: str, data: dict[str, Any]) -> None:
+        if kind == "progress" and data["node"] == "refine" and data["max"] == 60:
+            steps.append(data["value"])
+            if len(steps) == 10:
+                server.post("/interrupt")
+
+    with pytest.raises(RunError, match="interrupted"):
+        server.run(graph, watch)
+    last = steps[-1]
+    assert steps[0] == 1 and last < 60
+    history = server.run(graph, watch)
+    assert history["status"]["status_str"] == "success"
+    again = steps[steps.index(last) + 1 :]
+    assert last < again[0] < 60 and again[-1] == 60
+    said = history["outputs"]["refine"]["ffclip"]
+    assert "Went on from step" in said[0]
