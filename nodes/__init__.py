@@ -26,6 +26,8 @@ NODES = {
     "paste_face_back": "PasteFaceBack",
     "difference_mask": "DifferenceMask",
     "refine_inversion": "RefineInversion",
+    "edit_video": "EditVideo",
+    "edit_frames": "EditFrames",
 }
 ROOT = Path(__file__).parent.parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import comfy.model_management
 import torch
@@ -78,6 +78,16 @@ def found(images: torch.Tensor, find: Any, family: Family | None = None) -> list
         if _surest(others) > _surest(faces) - _DRAWN_LESS_SURE:
             faces = others
     return faces
+
+
+def aligner_of(find: Any, family: Family | None = None) -> Aligner | Literal["faces"] | None:
+    """What finds faces in the frames of a video, as the list of find_input() says: one thing for all of them."""
+    find = option(find, [AUTO, PHOTOGRAPHS, *_drawn(), WHOLE], AUTO, "What is looked for")
+    if find in (PHOTOGRAPHS, WHOLE):
+        return FACES if find == PHOTOGRAPHS else None
+    family = family if find == AUTO else _drawn()[find]
+    aligner = FACES if family is None else family.aligner
+    return aligner if aligner is None or aligner == FACES else _aligner(aligner)
 
 
 def _surest(faces: Sequence[Sequence[Face]]) -> float:

@@ -30,6 +30,14 @@ INPUTS = {
     "FFCLIPRefineInversion": [
         "generator", "latent", "image", "mode", "steps", "closeness", "seconds", "fit", "loss", "mask",
     ],
+    "FFCLIPEditVideo": [
+        "video", "text", "strength", "faces", "smoothing", "mode", "find", "strengths", "encoder", "text_encoder",
+        "modulator", "generator",
+    ],
+    "FFCLIPEditFrames": [
+        "frames", "text", "strength", "faces", "smoothing", "mode", "find", "strengths", "encoder", "text_encoder",
+        "modulator", "generator",
+    ],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -44,6 +52,8 @@ OUTPUTS = {
     "FFCLIPPasteFaceBack": ["IMAGE", "MASK"],
     "FFCLIPDifferenceMask": ["MASK"],
     "FFCLIPRefineInversion": ["FFCLIP_LATENT", "FFCLIP_GENERATOR", "IMAGE"],
+    "FFCLIPEditVideo": ["VIDEO"],
+    "FFCLIPEditFrames": ["IMAGE"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -58,6 +68,8 @@ DISPLAY_NAMES = {
     "FFCLIPPasteFaceBack": "Paste Face Back",
     "FFCLIPDifferenceMask": "Edit Difference Mask",
     "FFCLIPRefineInversion": "Refine Inversion",
+    "FFCLIPEditVideo": "Edit Video by Text",
+    "FFCLIPEditFrames": "Edit Frames by Text",
 }
 NODE_IDS = list(INPUTS)
 
