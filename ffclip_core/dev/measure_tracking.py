@@ -4,8 +4,8 @@ python -m ffclip.ffclip_core.dev.measure_tracking PHOTO [--plot PNG]
 
 A window of 640×480 moves over the photograph (or the avatar `mia`, pasted on grey, without one) by 4 px a frame, and
 stops after two thirds; each frame has noise of its own, σ 6 of 255. Jitter is the root mean square of what the crop's
-middle, and its half axis, move from frame to frame beside the true motion, but for 12 frames about the stop. Off is the largest distance of the middle
-from where it is, about the stop and at both ends.
+middle (but for 12 frames about the stop), and its half axis, move from frame to frame beside the true motion. Off is
+the largest distance of the middle from where it is, about the stop and at both ends.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def steadiness(tracks: Tracks, smoothing: float, stop: int = STOP) -> Steadiness
     steady = np.abs(np.arange(tracks.frames - 1) - stop + 0.5) > ABOUT_STOP
     return Steadiness(
         middle=_rms(np.diff(off)[steady]),
-        axis=_rms(np.diff(axes)[steady]),
+        axis=_rms(np.diff(axes)),
         at_stop=float(np.abs(off[stop - 4 : stop + 5]).max()),
         at_ends=float(np.abs(np.concatenate([off[:4], off[-4:]])).max()),
         off=off,

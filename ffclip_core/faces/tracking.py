@@ -156,7 +156,7 @@ class Tracks:
         ends = [*(shot.first for shot in self.shots[1:]), self.frames]
         stretches = [
             (stretch[-1], end)
-            for shot, end in zip(self.shots, ends, strict=True)
+            for shot, end in zip(self.shots, ends, strict=False)  # Of no frames there is an end, but no shot.
             for person in shot.persons
             for stretch in person.stretches()
         ]
