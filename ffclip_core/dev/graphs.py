@@ -28,7 +28,7 @@ def to_api(workflow: dict[str, Any], object_info: dict[str, Any]) -> dict[str, A
                 if is_widget and not settings.get("forceInput"):
                     inputs[name] = next(values, settings.get("default"))
                     # The choice of what happens to a seed after a run, and the upload button, are values too.
-                    if settings.get("control_after_generate") or settings.get("image_upload"):
+                    if any(settings.get(key) for key in ("control_after_generate", "image_upload", "video_upload")):
                         next(values, None)
                 if linked.get(name) is not None:
                     inputs[name] = sources[linked[name]]

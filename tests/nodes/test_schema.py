@@ -176,7 +176,7 @@ def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> N
         *(("FFCLIPSemanticModulate", name) for name in ("coarse", "medium", "fine", "batching")),
         *(("FFCLIPSynthesize", name) for name in ("noise", "seed")),
         ("FFCLIPLoadModels", "precision"),
-        *(("FFCLIPEditPicture", name) for name in ("mode", "find")),
+        *((f"FFCLIPEdit{what}", name) for what in ("Picture", "Video", "Frames") for name in ("mode", "find")),
         ("FFCLIPAlignFace", "find"),
         ("FFCLIPPasteFaceBack", "feather"),
         *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit", "loss")),

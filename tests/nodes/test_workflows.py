@@ -13,9 +13,11 @@ from PIL import Image
 FOLDER = Path(__file__).parents[2] / "workflows"
 PUBLISHED = ["edit-a-face", "edit-a-photo"]
 """Those for published files, which the pack does not bring."""
+OWN_VIDEO = ["edit-a-video"]
+"""Those for a video of the user's, since neither the pack nor ComfyUI brings one."""
 WITHOUT_LOADER = ["edit-everyone-in-a-group-photo", "edit-my-avatar"]
 WORKFLOWS = sorted(
-    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep", *PUBLISHED, *WITHOUT_LOADER]
+    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep", *PUBLISHED, *OWN_VIDEO, *WITHOUT_LOADER]
 )
 WIDGETS = ("INT", "FLOAT", "STRING", "COMBO", "BOOLEAN")
 NOTE = "MarkdownNote"
@@ -32,12 +34,13 @@ def classes(nodes: dict) -> dict:
     import comfy_extras.nodes_mask
     from comfy_extras.nodes_morphology import Morphology
     from comfy_extras.nodes_post_processing import Blend, Sharpen
+    from comfy_extras.nodes_video import LoadVideo, SaveVideo
 
     return {
         **importlib.import_module("nodes").NODE_CLASS_MAPPINGS,
         **comfy_extras.nodes_images.NODE_CLASS_MAPPINGS,
         **comfy_extras.nodes_mask.NODE_CLASS_MAPPINGS,
-        **{node.GET_SCHEMA().node_id: node for node in (Morphology, Blend, Sharpen)},
+        **{node.GET_SCHEMA().node_id: node for node in (Morphology, Blend, Sharpen, LoadVideo, SaveVideo)},
         **nodes,
     }
 
@@ -63,6 +66,9 @@ def widgets(node_class: type) -> list[tuple[str, list | None]]:
                 found.append(("control_after_generate", ["fixed"]))
             if settings.get("image_upload"):
                 found[-1] = (name, ["example.png"])  # ComfyUI brings it.
+                found.append(("upload", ["image"]))
+            if settings.get("video_upload"):
+                found[-1] = (name, None)
                 found.append(("upload", ["image"]))
     return found
 
@@ -128,7 +134,7 @@ def _inside(place: list[float], box: list[float]) -> bool:
     return box[0] <= place[0] < box[0] + box[2] and box[1] <= place[1] < box[1] + box[3]
 
 
-@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name not in PUBLISHED])
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name not in [*PUBLISHED, *OWN_VIDEO]])
 def test_it_runs_anywhere_on_what_the_pack_brings(name: str) -> None:
     workflow = read(name)
     assert "LoadImage" not in {node["type"] for node in workflow["nodes"]}

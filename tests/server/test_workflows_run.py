@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ffclip.ffclip_core import EMBEDDED
 from ffclip.ffclip_core.dev import WORKFLOWS
 from ffclip.ffclip_core.dev.comfyui import Server
+from PIL import Image
 
-# Those for published files have tests of their own.
-NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if path.stem not in ("edit-a-face", "edit-a-photo"))
+# Those for published files and for videos have tests of their own.
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if path.stem not in ("edit-a-face", "edit-a-photo", "edit-a-video"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,3 +193,31 @@ def test_a_moved_slider_computes_only_what_follows_it(server: Server, workflow: 
     before = {"FFCLIPLoadModels", "FFCLIPSamplePicture", "FFCLIPInvertImage", "FFCLIPEncodePrompt"}
     assert before < set(classes("execution_cached", strength=0.7))
     assert "FFCLIPSemanticModulate" in classes("execution_cached", output_size="half")
+
+
+def test_a_video_is_loaded_edited_and_saved(server: Server, workflow: Callable, base: Path) -> None:
+    av = pytest.importorskip("av")
+    with Image.open(EMBEDDED / "samples" / "mia.png") as file:
+        avatar = np.asarray(file.convert("RGB").resize((96, 96)))
+    with av.open(str(base / "input" / "video.mp4"), mode="w") as output:
+        stream = output.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 160, 128, "yuv420p"
+        for i in range(6):
+            picture = np.full((128, 160, 3), 200, np.uint8)
+            picture[16:112, 8 + 4 * i : 104 + 4 * i] = avatar
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode(None))
+    progress: list[tuple[int, int]] = []
+
+    def watch(kind: str, data: dict[str, Any]) -> None:
+        if kind == "progress":
+            progress.append((data["value"], data["max"]))
+
+    outputs = server.run(workflow("edit-a-video"), watch)["outputs"]
+    (said,) = [output["ffclip"] for output in outputs.values() if "ffclip" in output]
+    assert said[0].startswith("6 of 6 frames edited")
+    ((saved,),) = [output["images"] for output in outputs.values() if "images" in output]
+    with av.open(str(base / "output" / saved["subfolder"] / saved["filename"])) as container:
+        assert container.streams.video[0].average_rate == 12
+        assert len(list(container.decode(video=0))) == 6
+    assert progress and progress[-1][0] == progress[-1][1] == 12
