@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import comfy.model_management
 import comfy.utils
@@ -16,6 +16,7 @@ from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces.pasting import MODES
 from ..ffclip_core.faces.tracking import Tracks
 from ..ffclip_core.faces.video import Report, edit_frames, follow
+from ..ffclip_core.networks.aligner import Aligner
 from .faces_of import aligner_of, chosen, editor_of, family_of, find_input, parts_of, which_input
 from .messages import told
 from .schema import supported
@@ -120,7 +121,7 @@ class Run:
         self._smoothing = 1.0 if smoothing is None else smoothing
         names = ("encoder", "text_encoder", "modulator", "generator")
         self._parts = parts_of({name: others.get(name) for name in names})
-        self._aligner = aligner_of(others.get("find"), family_of(self._parts))
+        self._aligner: Aligner | Literal["faces"] | None = aligner_of(others.get("find"), family_of(self._parts))
         self._progress = comfy.utils.ProgressBar(2 * about)
         self._about, self._done = about, 0
         self._report = Report()

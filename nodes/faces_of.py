@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import comfy.model_management
@@ -87,7 +88,7 @@ def aligner_of(find: Any, family: Family | None = None) -> Aligner | Literal["fa
         return FACES if find == PHOTOGRAPHS else None
     family = family if find == AUTO else _drawn()[find]
     aligner = FACES if family is None else family.aligner
-    return aligner if aligner is None or aligner == FACES else _aligner(aligner)
+    return _aligner(aligner) if isinstance(aligner, Path) else aligner
 
 
 def _surest(faces: Sequence[Sequence[Face]]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 import folder_paths
 import numpy as np
 import torch
@@ -120,7 +121,8 @@ class _Writer:
     def __init__(self, frames: Frames, output: Any) -> None:
         self._frames, self._output = frames, output
         self._video = output.add_stream("libx264", rate=frames.rate, options=dict(QUALITY))
-        self._sound = self._resampler = None
+        self._sound: Any = None
+        self._resampler: Any = None
         self._waiting: list[tuple[int | None, Fraction | None, int]] = []
         self._packets: list[Any] = []
         self._last = -1
@@ -144,9 +146,9 @@ class _Writer:
 
     def batches(self) -> Iterator[torch.Tensor]:
         images = []
-        for image, *time in self._frames.timed(self._take_sound if self._sound is not None else None):
+        for image, pts, base, colours in self._frames.timed(self._take_sound if self._sound is not None else None):
             images.append(image)
-            self._waiting.append((time[0], time[1], time[2]))
+            self._waiting.append((pts, base, colours))
             if len(images) == AT_ONCE:
                 yield torch.cat(images)
                 images = []

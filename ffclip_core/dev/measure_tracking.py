@@ -129,7 +129,7 @@ def plot(lines: dict[str, np.ndarray]) -> Image.Image:
     wide, high, margin = 640, 130, 34
     picture = Image.new("RGB", (wide, high * len(lines)), "white")
     draw = ImageDraw.Draw(picture)
-    reach = max(2.0, max(float(np.abs(off.real).max()) for off in lines.values()))
+    reach = max(2.0, max(float(np.abs(np.real(off)).max()) for off in lines.values()))
     for i, (name, off) in enumerate(lines.items()):
         middle, unit = high * i + high / 2 + 6, (high / 2 - 12) / reach
         across = (wide - margin - 8) / (len(off) - 1)
@@ -137,7 +137,7 @@ def plot(lines: dict[str, np.ndarray]) -> Image.Image:
             draw.line([(margin, middle - px * unit), (wide - 8, middle - px * unit)], fill="#ccc" if px else "#888")
             draw.text((4, middle - px * unit - 6), f"{px:+d} px" if px else "0", fill="#555")
         draw.text((margin + 4, high * i + 2), f"{name}: px off along the pan, frame by frame", fill="#222")
-        places = [(margin + across * t, middle - float(value) * unit) for t, value in enumerate(off.real)]
+        places = [(margin + across * t, middle - float(value) * unit) for t, value in enumerate(np.real(off))]
         draw.line(places, fill="#1565c0", width=2)
     return picture
 

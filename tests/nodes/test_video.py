@@ -147,7 +147,7 @@ def test_sound_and_pictures_of_other_formats(edit: Callable, tmp_path: Path) -> 
     from comfy_api.latest import InputImpl, Types
 
     images = torch.stack([torch.from_numpy(each) for each in frames])[:, :-1, :-1].float() / 255
-    audio = {"waveform": torch.zeros(1, 2, 8000), "sample_rate": 16000}
+    audio: Any = {"waveform": torch.zeros(1, 2, 8000), "sample_rate": 16000}
     made = InputImpl.VideoFromComponents(Types.VideoComponents(images=images, audio=audio, frame_rate=Fraction(12)))
     video = edit(made).result[0]
     assert video.get_dimensions() == (WIDE - 1, HIGH - 1) and video.get_frame_rate() == 12

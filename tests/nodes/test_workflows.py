@@ -17,7 +17,10 @@ OWN_VIDEO = ["edit-a-video"]
 """Those for a video of the user's, since neither the pack nor ComfyUI brings one."""
 WITHOUT_LOADER = ["edit-everyone-in-a-group-photo", "edit-my-avatar"]
 WORKFLOWS = sorted(
-    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep", *PUBLISHED, *OWN_VIDEO, *WITHOUT_LOADER]
+    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep"]
+    + PUBLISHED
+    + OWN_VIDEO
+    + WITHOUT_LOADER
 )
 WIDGETS = ("INT", "FLOAT", "STRING", "COMBO", "BOOLEAN")
 NOTE = "MarkdownNote"

@@ -15,7 +15,8 @@ from ffclip.ffclip_core.dev.comfyui import Server
 from PIL import Image
 
 # Those for published files and for videos have tests of their own.
-NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if path.stem not in ("edit-a-face", "edit-a-photo", "edit-a-video"))
+OTHERS = ("edit-a-face", "edit-a-photo", "edit-a-video")
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json") if path.stem not in OTHERS)
 
 
 @pytest.mark.parametrize("name", NAMES)
