@@ -15,7 +15,7 @@ import folder_paths
 import numpy as np
 import torch
 
-from ..ffclip_core.errors import InputError, sendable
+from ..ffclip_core.errors import FFCLIPError, InputError, sendable
 
 AT_ONCE = 4
 QUALITY = {"crf": "16", "preset": "veryfast"}
@@ -23,7 +23,7 @@ QUALITY = {"crf": "16", "preset": "veryfast"}
 _CONTAINER = "mp4"
 _HD = 720  # Px of height from which on a video that does not say so has the colours of HD (ITU-R BT.709).
 _BT709, _BT601 = 1, 5
-_DAMAGED: tuple[type[BaseException], ...] = (av.error.FFmpegError, OSError, IndexError)
+_DAMAGED: tuple[type[BaseException], ...] = (av.error.FFmpegError, OSError)
 
 
 class Frames:
@@ -109,8 +109,13 @@ def write(frames: Frames, edit: Callable[[Iterable[torch.Tensor]], Iterator[torc
             for images in edit(writer.batches()):
                 writer.put(images)
             writer.end()
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, _DAMAGED):
+            raise FFCLIPError(
+                f"The edited video can't be written into {sendable(str(folder))} ({_short(error)}): look whether there "
+                "is room on that disk."
+            ) from error
         raise
     return path
 

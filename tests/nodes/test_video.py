@@ -196,6 +196,16 @@ def test_what_is_no_video_is_said_in_one_sentence(edit: Callable, clip: Path, te
     for name in ("page.mp4", "cut.mp4", "empty.mp4", "gone.mp4"):
         with pytest.raises(InputError, match=f"video '{name}' can't be read"):
             edit(from_file(tmp_path / name))
+    with av.open(str(tmp_path / "song.mp4"), mode="w") as output:
+        audio = output.add_stream("aac", rate=44100, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 44100
+        output.mux(audio.encode(silence))
+        output.mux(audio.encode(None))
+    with pytest.raises(InputError, match="video 'song.mp4' holds no pictures"):
+        edit(from_file(tmp_path / "song.mp4"))
+    with pytest.raises(InputError, match="video gives no frames"):
+        edit("clip.mp4")
     with pytest.raises(InputError, match="No face was found in the 3 frames"):
         edit(from_file(record(tmp_path / "faceless.mp4", [frame(0, None)] * 3)))
     with pytest.raises(InputError, match="no face number 3: the shots of this video have at most 1 face"):

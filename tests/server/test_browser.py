@@ -33,7 +33,7 @@ NEED_VIDEO = "edit-a-video"
 SPEAK = """() => {
     const lines = Array.from({length: 9}, (_, i) => `${i}: a sentence that goes on for more than one line of the node`);
     for (const node of window.app.graph.nodes)
-        if (/^FFCLIP(LoadModels|EncodePrompt|SemanticModulate|EditPicture)$/.test(node.type))
+        if (/^FFCLIP(LoadModels|EncodePrompt|SemanticModulate|EditPicture|EditVideo)$/.test(node.type))
             node.onExecuted({ffclip: lines});
 }"""
 
