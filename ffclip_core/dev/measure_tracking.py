@@ -118,7 +118,7 @@ def steadiness(tracks: Tracks, smoothing: float, stop: int = STOP) -> Steadiness
     return Steadiness(
         middle=_rms(np.diff(off)[steady]),
         axis=_rms(np.diff(axes)),
-        at_stop=float(np.abs(off[stop - 4 : stop + 5]).max()),
+        at_stop=float(np.abs(off[stop - 4 : stop + 5]).max(initial=0)),
         at_ends=float(np.abs(np.concatenate([off[:4], off[-4:]])).max()),
         off=off,
     )
