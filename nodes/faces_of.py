@@ -21,9 +21,12 @@ from ..ffclip_core.faces.in_place import whole_pictures
 from ..ffclip_core.families import FACES, PARTS, Family
 from ..ffclip_core.known_words import read_known
 from ..ffclip_core.networks.aligner import Aligner
+from ..ffclip_core.networks.encoder import Encoder
+from ..ffclip_core.networks.generator import Generator
+from ..ffclip_core.networks.modulation import Modulator
 from .schema import supported
 from .values import option, shown
-from .wires import ModelPart
+from .wires import ModelPart, check_part
 
 AUTO, PHOTOGRAPHS, WHOLE = "auto", "faces in photographs", "whole picture"
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 13)))
@@ -97,7 +100,9 @@ def _surest(faces: Sequence[Sequence[Face]]) -> float:
 
 def given(points: Any, landmarks: Any, count: int) -> list[list[Face]] | None:
     """Faces that a user gives in place of what would be found: four points as text, or ComfyUI's FACE_LANDMARKS."""
-    if isinstance(points, str) and points.strip():
+    if points is not None and not isinstance(points, str):
+        raise InputError(f"Points are text such as '203,101 247,104 204,142 244,143', not {shown(points)}.")
+    if points and points.strip():
         numbers = [float(number) for number in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", points)]
         if len(numbers) != 8:
             raise InputError(
@@ -133,6 +138,11 @@ def parts_of(given: dict[str, ModelPart[Any] | None]) -> Parts:
             f"The input{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the models "
             f"{'are' if len(missing) > 1 else 'is'} not connected: connect all four of Load FFCLIP Models, or none."
         )
+    from ..ffclip_core.networks.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
+
+    kinds = {"encoder": Encoder, "text_encoder": TextEncoder, "modulator": Modulator, "generator": Generator}
+    for name, part in given.items():
+        check_part(part, kinds[name], name)
     return {name: part for name, part in given.items() if part is not None}
 
 

@@ -89,7 +89,7 @@ class PasteFaceBack(io.ComfyNode):
                 f"{len(before)} crops before and {len(after)} after the edit do not go with {count} faces: give one "
                 "for each."
             )
-        limits = [None] * len(image) if mask is None else limits_of(mask.to(image.device), image)
+        limits = [None] * len(image) if mask is None else limits_of(mask, image)
         result = image.expand(-1, -1, -1, max(3, image.shape[3])).clone()
         items = placement.items
         if several:

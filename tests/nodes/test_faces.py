@@ -74,6 +74,8 @@ def test_another_strength_needs_no_new_inversion(
         ({"mode": "blend"}, "The mode"),
         ({"find": "cats"}, "What is looked for"),
         ({"encoder": "x"}, "not connected"),
+        (dict.fromkeys(["encoder", "text_encoder", "modulator", "generator"], 3), "input encoder takes the encoder"),
+        ({"mask": 3}, "Masks are given as a tensor"),
         ({"image": torch.full((1, 90, 90, 3), 0.5)}, "No face was found"),
     ],
 )
@@ -125,7 +127,7 @@ def test_points_and_landmarks_stand_in_for_what_is_found(run, picture: torch.Ten
 
     by_hand = run("FFCLIPAlignFace", image=picture, faces="largest", size=64, points="100,80 150,80 108,120 142,120")
     assert by_hand[0].shape == (1, 64, 64, 3)
-    for points in ("1 2 3", "a b", "1,1 1,1 1,1 1,1"):
+    for points in (3, "1 2 3", "a b", "1,1 1,1 1,1 1,1"):
         with pytest.raises(InputError):
             run("FFCLIPAlignFace", image=picture, faces="largest", size=64, points=points)
     angle = torch.linspace(0, 6.28, 468)
