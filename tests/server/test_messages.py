@@ -81,10 +81,10 @@ def test_a_page_that_did_not_see_a_node_run_shows_what_it_said(
     assert told(other, PROMPT, CUT) == prompt
     screenshot(other, "messages, elsewhere")
 
-    run_with(other, EMBEDDED, "short")
+    run_with(other, EMBEDDED, "bald")
     assert told(other, LOADER).startswith("StyleGAN2's operators") and told(other, PROMPT) == ""
     assert told(page, LOADER) == loader, "no run of its own"
-    run_with(page, EMBEDDED, "short")
+    run_with(page, EMBEDDED, "bald")
     page.wait_for_function("text => !document.body.innerText.includes(text)", arg=CUT)
     assert told(page, LOADER) == told(other, LOADER)
     assert told(page, PROMPT) == ""

@@ -18,6 +18,8 @@ COMMANDS = {
     "train_aligner",
     "evaluate",
     "evaluate_aligner",
+    "evaluate_in_place",
+    "list_known_words",
 }
 DRAWING_ALONE = {"dicebear", "resvg_py"}
 

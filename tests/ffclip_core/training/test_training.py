@@ -50,8 +50,10 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
         "evaluate judge/judge.pt --models models --count 6 --per-prompt 1 --out evaluation.md",
         f"train_aligner data models/aligner {few} --drawings 3",
         f"copy {EMBEDDED / 'family.json'} models",
+        "list_known_words --out models/known.json",
         "copy models/aligner/aligner.safetensors models",
         "evaluate_aligner judge/judge.pt --models models --count 1 --out aligner.md",
+        "evaluate_in_place judge/judge.pt --models models --count 1 --out in-place.md",
     ]
     command = [sys.executable, "-c", COMMANDS, *lines]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
