@@ -9,7 +9,7 @@ noises' strengths and to_rgb, a sixth of a generator of 1024 px. All that convol
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -23,9 +23,8 @@ from .errors import InputError
 from .execution.generator import FastGenerator
 from .execution.precision import without_autocast
 from .finite import require_finite
-from .networks.generator import Generator
-from .networks.layers import ModulatedConv2d
 from .pictures import check_mask, check_pictures, prepare, to_images
+from .tuned_weights import plain, tuned, with_weights
 
 Progress = Callable[[int, int, Tensor], object]
 Perceptual = Callable[[Tensor, Tensor], Tensor]
@@ -36,7 +35,6 @@ _FALLING = 0.3  # The last part of the steps, over which the learning rate falls
 _TIE, _LOOSER = 3.0, 1e-3  # The weight of (w - the encoder's w)² at closeness 0, and its part at closeness 1.
 _SCALES = (1, 2, 4)  # Squared errors are summed over the picture and its halves.
 _TOGETHER = 4  # Pictures up to 256 px; one from 512 px on: what gradients need is kept of each layer.
-_TUNED = ("modulation.weight", "modulation.bias", "activate.bias", "noise.weight")
 _LARGEST = 2**31
 
 
@@ -165,7 +163,7 @@ class _Task:
         self.given, self.start = generator, w.detach().float().clone()
         self.images, self.fit, self.mask, self.proportions = images.detach(), fit, mask, proportions
         self.perceptual, self.tie = perceptual, tie
-        self.network = _plain(generator)
+        self.network = plain(generator)
         self.weights: dict[str, Tensor] = {}
         self.last: tuple[slice, Tensor] | None = None
         self.best = self.start.clone()
@@ -186,7 +184,7 @@ class _Task:
         course.done, course.taken = start.steps, start.taken
         if start.generator is not self.given:
             state = start.generator.state_dict()
-            self.weights = {name: state[name].to(self.start).clone() for name in _tuned(self.network)}
+            self.weights = {name: state[name].to(self.start).clone() for name in tuned(self.network)}
 
     def find_codes(self, piece: slice, factors: Iterator[float], course: _Course) -> None:
         """Those of a piece of the pictures, by gradients through the network as it is written."""
@@ -220,7 +218,7 @@ class _Task:
         if (factor := next(factors, None)) is None:
             return
         state = self.network.state_dict()
-        names = _tuned(self.network)
+        names = tuned(self.network)
         weights = {name: (self.weights or state)[name].clone() for name in names}
         adam, least = _Adam(list(weights.values()), [_rate(name) for name in names]), math.inf
         best = self.network(self.best[:1])
@@ -283,7 +281,7 @@ class _Task:
         return torch.cat(found)
 
     def result(self, course: _Course) -> Refinement:
-        generator = _with(self.given, self.weights) if self.weights else self.given
+        generator = with_weights(self.given, self.weights) if self.weights else self.given
         require_finite(self.best, "The refined codes", "picture", "layer", "channel")
         return Refinement(
             w=self.best,
@@ -319,40 +317,6 @@ class _Adam:
 
 def _rate(name: str) -> float:
     return WEIGHT_RATE * (_AFFINE if name.endswith("modulation.weight") else 1)
-
-
-def _tuned(network: Generator) -> list[str]:
-    """The names of the weights that are tuned."""
-    return [name for name, _ in network.named_parameters() if name.endswith(_TUNED) or name.startswith("to_rgb")]
-
-
-def _plain(generator: Generator) -> Generator:
-    """The network as it is written, in float32; shares what is that already."""
-    state = {
-        # What ComfyUI moved in inference mode can't be differentiated through.
-        name: value.float().clone() if value.is_inference() else value.float()
-        for name, value in generator.state_dict().items()
-    }
-    return _filled(Generator, generator, state)
-
-
-def _with(generator: FastGenerator, weights: Mapping[str, Tensor]) -> FastGenerator:
-    """A generator with these weights in place of its own, which shares all others."""
-    state = generator.state_dict()
-    state.update({name: value.detach().to(state[name].dtype) for name, value in weights.items()})
-    return _filled(FastGenerator, generator, state)
-
-
-def _filled(kind: type[Any], generator: Generator, state: Mapping[str, Tensor]) -> Any:
-    with torch.device("meta"):
-        made = kind(**vars(generator.config), family=generator.family)
-    made.requires_grad_(False)  # Before: what was made in inference mode can't be asked for gradients.
-    made.load_state_dict(state, assign=True)
-    if kind is FastGenerator:
-        for new, old in zip(made.modules(), generator.modules(), strict=True):
-            if isinstance(new, ModulatedConv2d) and isinstance(old, ModulatedConv2d):
-                new.precision = old.precision
-    return made.eval()
 
 
 def _check_settings(steps: Any, tuning: Any, closeness: Any, seconds: Any) -> None:

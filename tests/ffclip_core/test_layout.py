@@ -41,6 +41,7 @@ FLOORS = [
     {"ffclip_core"},
     {"ffclip_core.editor"},
     {"ffclip_core.faces", "ffclip_core.refinement"},
+    {"ffclip_core.tuned_weights"},
     {"ffclip_core.families"},
     {"ffclip_core.checkpoints"},
     {"ffclip_core.execution"},
