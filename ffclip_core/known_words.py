@@ -22,14 +22,14 @@ from torch import Tensor
 
 from .errors import CheckpointError, InputError, sendable
 
-NEAR = 0.5
-"""From this cosine similarity on the closest prompt is named for what is not known."""
+NEAR = 0.9
+"""From this cosine similarity on known words are taken for a known prompt, even without all of its words."""
 _MISSPELT = 0.75
 """How alike (difflib's ratio) a word is to a known one for which it may stand."""
 _LONGEST = 40
 """Letters of a word that is looked for among the misspelt ones: their cost grows with its square."""
-_MOST_WORDS = 400
-"""Words of a prompt that are looked at: more than fit into the 77 tokens that an encoder reads."""
+_MOST_WORDS = 75
+"""Words of a prompt that are looked at: as many as fit into the 77 tokens that an encoder reads, of one token each."""
 _SHOWN = 60
 _LARGEST_FILE, _MOST_PROMPTS, _LONGEST_TEXT = 1 << 20, 1000, 200
 _WORD = re.compile(r"[^\W_]+|[^\w\s\x00-\x7f]")  # A letter that is neither word nor ASCII, such as an emoji, counts.
@@ -190,7 +190,7 @@ class _WrongContentError(Exception):
 
 def _texts(content: dict[str, Any], key: str, kind: type) -> Any:
     """The list of texts, or the object of such, under a key: lines that messages and the log can show as they are."""
-    value = content.get(key)
+    value: Any = content.get(key)
     if not isinstance(value, kind):
         raise _WrongContentError(f"has no {'list' if kind is list else 'object'} of texts as {key!r}")
     for text in [*value, *value.values()] if isinstance(value, dict) else value:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..errors import InputError
 
-GOOD, FAIR = 0.035, 0.07
-"""Below these errors a fit is good or fair; how they were measured: docs/known-words.md."""
+GOOD, FAIR = 0.035, 0.09
+"""Below these errors a fit is good or fair; measured on the embedded avatars: docs/known-words.md."""
 _FLAT = 1e-4  # The variance below which a region has nothing to explain.
 
 
@@ -36,8 +36,8 @@ class Fit:
         if self.grade == "fair":
             return f"The inversion fits roughly where the edit is: {off}; refine it for a closer one."
         return (
-            f"The inversion is far from the picture where the edit is: {off}; this is no picture of the family's kind, "
-            "or it is framed or turned otherwise."
+            f"The inversion is far from the picture where the edit is: {off}; it may be no picture of the family's "
+            "kind, or be framed or turned otherwise."
         )
 
 

@@ -18,7 +18,7 @@ from .avatars.synonyms import PLAIN, synonyms
 def known() -> dict[str, object]:
     """The file's content: see known_words.KnownWords."""
     prompts = single_phrases()
-    words = {word for text in (*prompts, *frames(), PLAIN) for word in words_of(text)}
+    words = {word for text in (*prompts, *frames(), *PLAIN.split()) for word in words_of(text)}
     return {
         "prompts": prompts,
         "words": sorted(words),

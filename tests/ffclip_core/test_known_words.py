@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from ffclip.ffclip_core import CheckpointError, Editor, InputError, fit
+from ffclip.ffclip_core import EMBEDDED, CheckpointError, Editor, InputError, fit
 from ffclip.ffclip_core.known_words import read_known
+from ffclip.ffclip_core.training import list_known_words
 from ffclip.ffclip_core.training.avatars.prompts import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
 
 
@@ -64,6 +65,19 @@ def test_a_denial_is_not_taken_for_what_it_denies(editor: Editor) -> None:
     assert {"no", "without"} & {*no.closest.lower().split(), *without.closest.lower().split()}
 
 
+def test_known_words_that_say_no_known_prompt(editor: Editor) -> None:
+    """What they are taken for is told."""
+    taken = {"purple": "purple hair", "dark": "dark glasses", "no hat": "hat", "hair": "", "a person": ""}
+    for prompt, closest in taken.items():
+        (found,) = known(editor, prompt)
+        assert (found.known, found.closest, found.unknown) == (False, closest, ()), prompt
+
+
+def test_what_is_cut_off_is_not_known(editor: Editor) -> None:
+    assert known(editor, "beard " + "a person " * 40)[0].known
+    assert not known(editor, "a person " * 40 + "beard")[0].known
+
+
 def test_long_prompts_and_their_sentences_are_bounded(editor: Editor) -> None:
     (found,) = known(editor, "supercalifragilistic " * 50_000)
     assert not found.known
@@ -78,6 +92,10 @@ def test_families_without_a_list_claim_nothing(editor: Editor) -> None:
         editor.text_encoder.known = words
     with pytest.raises(InputError, match="A prompt is text"):
         editor.known([3])  # pyright: ignore[reportArgumentType]
+
+
+def test_the_list_of_the_avatars_is_what_its_command_writes() -> None:
+    assert json.loads((EMBEDDED / "known.json").read_text(encoding="utf-8")) == list_known_words.known()
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_an_empty_prompt_is_refused(chain, text: str) -> None:  # noqa: ANN001
 
 
 def test_a_prompt_that_is_too_long_is_cut_and_the_user_is_told(chain, caplog) -> None:  # noqa: ANN001
-    embedding = chain.encode("short\n" + "purple hair and " * 60)
+    embedding = chain.encode("short hair\n" + "purple hair and " * 60)
     assert len(embedding.prompts) == len(embedding.e) == 2
     (record,) = [each for each in caplog.records if "FFCLIP" in each.getMessage()]
     assert "only 77 tokens are read: purple hair" in record.getMessage()

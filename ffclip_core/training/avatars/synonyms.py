@@ -22,7 +22,7 @@ _MEANING: dict[str, str] = {
     "glasses": "spectacles specs eyewear bespectacled monocle goggles lenses eyeglass",
     "sunglasses": "sunnies raybans wayfarers aviators sunglass sunshades",
     # facial hair
-    "beard": "goatee whiskers stubble bristles unshaven beards facial scruff sideburns",
+    "beard": "goatee whiskers stubble bristles unshaven beards scruff sideburns",
     "mustache": "moustached mustachioed mustaches moustaches handlebar",
     "clean shaven": "beardless clean-cut smooth-faced smooth cleanshaven shaven-faced",
     # hair
@@ -50,7 +50,7 @@ _MEANING: dict[str, str] = {
     "green": "emerald lime olive mint jade verdant",
     # clothes
     "hoodie": "hoody sweatshirt hoodies pullover",
-    "shirt": "tee tshirt blouse top tees shirts",
+    "shirt": "tee tshirt blouse tees shirts",
     "blazer": "suit coat sportcoat tuxedo jackets",
     "overalls": "jumpsuit coveralls dungaree boilersuit",
     "white": "ivory cream snowy",
