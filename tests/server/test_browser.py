@@ -62,6 +62,7 @@ def test_a_workflow_opens_readable_as_a_template_and_runs_with_the_run_button(
         for file in ("e4e_ffhq_encode.pt", "ffclip_faces.pt", "ViT-B-32.pt"):
             page.get_by_text(file).filter(visible=True).first.wait_for()
         screenshot(page, f"{name}, files")
+        page.keyboard.press("Escape")  # Older pages show no second dialog while the first is there.
     elif name != NEED_VIDEO:
         run_well(page)
         page.wait_for_function(PICTURES)
