@@ -95,7 +95,7 @@ class PasteFaceBack(io.ComfyNode):
         if several:
             result, items = result.repeat(len(after), 1, 1, 1), [(i, items[0][1]) for i in range(len(after))]
             limits *= len(after)
-        used = torch.zeros(result.shape[:3], device=result.device)
+        used = torch.zeros(result.shape[:3], dtype=torch.float32, device=result.device)
         for n, (i, at) in enumerate(items):
             comfy.model_management.throw_exception_if_processing_interrupted()
             a, b = (seen(x[n % len(x)][None].to(result.device)) for x in (before, after))

@@ -40,7 +40,10 @@ class Placement:
 
     def corners(self) -> Tensor:
         """[4, 2] px: top left, bottom left, bottom right, top right."""
-        return torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=torch.float64) @ self.matrix.T
+        return (
+            torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=torch.float64, device="cpu")
+            @ self.matrix.T
+        )
 
     def bounds(
         self, left: float = 0.0, top: float = 0.0, right: float = 1.0, bottom: float = 1.0
@@ -48,7 +51,7 @@ class Placement:
         """Left, top, right, bottom of the part of the picture, in whole px, that the crop's square touches, or a part
         of the square (given from 0 to 1); may be empty."""
         places = [[left, top, 1], [left, bottom, 1], [right, bottom, 1], [right, top, 1]]
-        corners, (height, width) = torch.tensor(places, dtype=torch.float64) @ self.matrix.T, self.picture
+        corners, (height, width) = torch.tensor(places, dtype=torch.float64, device="cpu") @ self.matrix.T, self.picture
         low, high = corners.min(0).values.floor().tolist(), corners.max(0).values.ceil().tolist()
         return max(0, int(low[0])), max(0, int(low[1])), min(width, int(high[0])), min(height, int(high[1]))
 
@@ -120,11 +123,12 @@ def place(
 
 def square_of(face: Face | Tensor | np.ndarray | Sequence[Any]) -> Tensor:
     """The corners [4, 2] of a face's frame."""
-    if isinstance(face, Face):
-        return face.square.double().cpu() if face.square is not None else ffhq_square(face.points.double().cpu())
+    if isinstance(face, Face) and face.square is not None:
+        return _checked_square(face.square.detach().double().cpu())
     try:
-        points = torch.as_tensor(face, dtype=torch.float64).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
+        given = face.points if isinstance(face, Face) else face
+        points = torch.as_tensor(given, dtype=torch.float64, device="cpu").detach()
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError("A face is a Face, or four points in px.") from error
     if points.shape not in ((4, 2), (5, 2)):
         raise InputError(f"A face has four points [4, 2] (or five, with the nose third), not {list(points.shape)}.")
@@ -133,9 +137,21 @@ def square_of(face: Face | Tensor | np.ndarray | Sequence[Any]) -> Tensor:
     return ffhq_square(points)
 
 
+def _checked_square(square: Tensor) -> Tensor:
+    """Raises InputError for what is no square."""
+    if square.shape != (4, 2) or not square.isfinite().all():
+        raise InputError("The square of a face is its four corners in px as [4, 2], none of them NaN or infinite.")
+    top_left, bottom_left, bottom_right, top_right = square
+    across, down = top_right - top_left, bottom_left - top_left
+    off = torch.stack([bottom_right - top_left - across - down, down - _turned(across), down + _turned(across)])
+    if not min(off[1].norm(), off[2].norm()) + off[0].norm() <= 1e-3 * across.norm():
+        raise InputError(f"The corners {_few(square)} are not those of a square: look at where they come from.")
+    return square
+
+
 def cut(image: Tensor, placement: Placement) -> Tensor:
     """The crop of a checked picture [1, H, W, C]."""
-    step = torch.tensor([1 / placement.size, 1 / placement.size, 1.0], dtype=torch.float64)
+    step = torch.tensor([1 / placement.size, 1 / placement.size, 1.0], dtype=torch.float64, device="cpu")
     x = seen(image)
     return (
         resample(x, placement.matrix * step, (placement.size, placement.size), mirrored_border)
@@ -161,7 +177,8 @@ def mirrored_border(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
     result = x[:, :, rows][:, :, :, columns]
     side = max(result.shape[-2:])
     blur = max(3, round(0.04 * side) | 1)
-    soft = F.avg_pool2d(F.pad(result, (blur // 2,) * 4, mode="replicate"), blur, 1)
+    soft = F.pad(result, (blur // 2,) * 4, mode="replicate")
+    soft = F.avg_pool2d(F.avg_pool2d(soft, (1, blur), 1), (blur, 1), 1)
     median = x.flatten(2).median(2).values[:, :, None, None]
     out_y = _distance(height, top, bottom, x.device)[:, None]
     out_x = _distance(width, left, right, x.device)[None]

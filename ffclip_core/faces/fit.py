@@ -55,7 +55,7 @@ def fit(crop: Tensor, inversion: Tensor, mask: Tensor | None = None) -> Fit | No
     home = inversion.device
     a, b = (x.detach().to(home, torch.float32)[..., :3].permute(0, 3, 1, 2).clamp(0, 1) for x in (crop, inversion))
     size = (min(a.shape[2], b.shape[2]), min(a.shape[3], b.shape[3]))
-    m = torch.ones(1, 1, *size, device=home)
+    m = torch.ones(1, 1, *size, dtype=torch.float32, device=home)
     if mask is not None:
         m = mask.detach().to(home, torch.float32).reshape(1, 1, *mask.shape[1:3]).clamp(0, 1)
     a, b, m = (_sized(x, size) for x in (a, b, m))

@@ -143,7 +143,7 @@ def edit(
     amount = strengths(strength, len(images))
     with torch.inference_mode(False):  # Whose tensors may be changed wherever the caller is.
         result = images.clone() if images.shape[3] > 1 else images.repeat(1, 1, 1, 3)
-        masks = torch.zeros(images.shape[:3], device=images.device)
+        masks = torch.zeros(images.shape[:3], dtype=torch.float32, device=images.device)
     if not places:
         return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=(), fits=())
     w = prepared.codes
@@ -231,7 +231,9 @@ def whole_pictures(images: Tensor | np.ndarray) -> list[list[Face]]:
 def _whole(height: int, width: int) -> Face:
     side = max(height, width) / 2
     x, y = width / 2, height / 2
-    square = torch.tensor([[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=torch.float64) * side + torch.tensor([x, y])
+    square = torch.tensor(
+        [[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=torch.float64, device="cpu"
+    ) * side + torch.tensor([x, y], dtype=torch.float64, device="cpu")
     return Face(
         points=square.mean(0).expand(5, 2), box=(0.0, 0.0, float(width), float(height)), confidence=1.0, square=square
     )

@@ -91,7 +91,7 @@ def paste(
 
     result = image.detach().clone() if image.shape[3] > 1 else image.detach().repeat(1, 1, 1, 3)
     a, b = (seen(x.detach().to(image.device)) for x in (before, after))
-    used = torch.zeros(1, height, width, device=image.device)
+    used = torch.zeros(1, height, width, dtype=torch.float32, device=image.device)
     paste_into(result, used, a, b, placement, mode, allowed, feather)
     return result, used
 
@@ -112,7 +112,7 @@ def paste_into(
         a = F.interpolate(a, size=b.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
     if torch.equal(a, b):
         return
-    where, shapes = _where(a, b, mode, feather)
+    where, shapes = _where(a, b, mode, feather, placement)
     size = b.shape[-1]
     if where.shape[-1] != size:
         where, shapes = (
@@ -128,8 +128,13 @@ def paste_into(
     if right <= left or bottom <= top:
         return
     layers = torch.cat([where, where * (1 - shapes), where * (b - shapes * a)], 1)
-    back = torch.linalg.inv(torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64)]))[:2] * size
-    corner = torch.tensor([left, top, 1], dtype=torch.float64)
+    back = (
+        torch.linalg.inv(torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64, device="cpu")]))[
+            :2
+        ]
+        * size
+    )
+    corner = torch.tensor([left, top, 1], dtype=torch.float64, device="cpu")
     back = torch.cat([back[:, :2], (back @ corner)[:, None]], 1)
     layers = resample(layers, back, (bottom - top, right - left))
 
@@ -142,7 +147,9 @@ def paste_into(
         change.mul_(limit)
         m = m * limit
     shown = m >= _LEAST
-    own.copy_(torch.where(shown, change.add_(before).clamp_(0, 1), before).permute(0, 2, 3, 1))
+    # What lies beyond the screen's range, as in HDR pictures, is not cut to it by a faint change.
+    put = torch.minimum(torch.maximum(change.add_(before), before.clamp(max=0)), before.clamp(min=1))
+    own.copy_(torch.where(shown.permute(0, 2, 3, 1), put.permute(0, 2, 3, 1).to(own.dtype), own))
     of_part = used[:, top:bottom, left:right]
     torch.maximum(of_part, (m.clamp(max=1) * shown)[:, 0], out=of_part)
 
@@ -176,7 +183,7 @@ def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray,
             f"Pictures before and after an edit have one size, not {list(before.shape)} and {list(after.shape)}."
         )
     count = max(len(before), len(after))
-    result = torch.empty(count, *before.shape[1:3], device=before.device)
+    result = torch.empty(count, *before.shape[1:3], dtype=torch.float32, device=before.device)
     for i in range(count):
         a, b = (seen(x[i % len(x)][None].detach()) for x in (before, after))
         found = changed(*_small(a, b), feather)
@@ -184,10 +191,10 @@ def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray,
     return result.clamp_(0, 1)
 
 
-def _where(a: Tensor, b: Tensor, mode: str, feather: float) -> tuple[Tensor, Tensor]:
+def _where(a: Tensor, b: Tensor, mode: str, feather: float, placement: Placement) -> tuple[Tensor, Tensor]:
     """M and g, [1, 1, h, w]."""
     a, b = _small(a, b)
-    rim = _rim(a.shape[-1], a.device)
+    rim = _rim(a.shape[-1], placement).to(a.device)
     if mode == "whole":
         return rim, torch.zeros_like(rim)
     where = changed(a, b, feather) * rim
@@ -225,11 +232,23 @@ def _same_shapes(a: Tensor, b: Tensor) -> Tensor:
     return _smoothstep((ab - mean_a * mean_b) / spread.sqrt(), _OTHER, _SAME)
 
 
-def _rim(size: int, device: torch.device) -> Tensor:
-    """1 within the crop, 0 at its border: [1, 1, size, size]."""
-    at = torch.arange(size, dtype=torch.float32, device=device) / max(1, size - 1)
-    along = _smoothstep(torch.minimum(at, 1 - at), 0, _RIM)
-    return (along[:, None] * along)[None, None]
+def _rim(size: int, placement: Placement) -> Tensor:
+    """1 within the crop, 0 at its border where the picture goes on beyond it: [1, 1, size, size]."""
+    at = torch.arange(size, dtype=torch.float32, device="cpu") / max(1, size - 1)
+    height, width = placement.picture
+    top_left, bottom_left, bottom_right, top_right = placement.corners()
+    rim = torch.ones(size, size, dtype=torch.float32, device="cpu")
+    for start, end, away, across in (
+        (top_left, top_right, at, True),
+        (bottom_left, bottom_right, 1 - at, True),
+        (top_left, bottom_left, at, False),
+        (top_right, bottom_right, 1 - at, False),
+    ):
+        x, y = (start + at[:, None] * (end - start)).unbind(1)
+        goes_on = (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)
+        fall = torch.where(goes_on, _smoothstep(away, 0, _RIM)[:, None], 1.0)  # [away from this side, along it]
+        rim *= fall if across else fall.T
+    return rim[None, None]
 
 
 def limits_of(mask: Tensor | np.ndarray, images: Tensor) -> list[Tensor]:

@@ -50,7 +50,9 @@ def _part(
     """The part of x that is needed, shrunk to at most twice the result's fineness, and the map into it."""
     height, width_ = x.shape[-2:]
     scale = _scale(matrix)
-    corners = torch.tensor([[0, 0, 1], [size[1], 0, 1], [0, size[0], 1], [size[1], size[0], 1]], dtype=torch.float64)
+    corners = torch.tensor(
+        [[0, 0, 1], [size[1], 0, 1], [0, size[0], 1], [size[1], size[0], 1]], dtype=torch.float64, device="cpu"
+    )
     reached = corners @ matrix.T
     reach = LOBES * max(scale, 1) + 2
     low, high = (reached.min(0).values - reach).floor().tolist(), (reached.max(0).values + reach).ceil().tolist()
@@ -58,16 +60,16 @@ def _part(
     top, bottom = min(max(int(low[1]), 0), height - 1), max(min(int(high[1]), height), 1)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     x = x[:, :, top:bottom, left:right]
-    shift = torch.tensor([left, top], dtype=torch.float64)
+    shift = torch.tensor([left, top], dtype=torch.float64, device="cpu")
     matrix = torch.cat([matrix[:, :2], (matrix[:, 2] - shift)[:, None]], 1)
     shrink = [max(1, round(n / max(1.0, scale / 1.5))) if scale > 2 else n for n in x.shape[-2:]]
     if shrink != list(x.shape[-2:]):
         rows, columns = shrink
-        factors = torch.tensor([columns / x.shape[-1], rows / x.shape[-2]], dtype=torch.float64)
+        factors = torch.tensor([columns / x.shape[-1], rows / x.shape[-2]], dtype=torch.float64, device="cpu")
         x = F.interpolate(x, size=(rows, columns), mode="bicubic", antialias=True, align_corners=False)
         matrix = matrix * factors[:, None]
     else:
-        factors = torch.ones(2, dtype=torch.float64)
+        factors = torch.ones(2, dtype=torch.float64, device="cpu")
     if outside is not None:
         beyond = [(left - low[0]), (high[0] - right), (top - low[1]), (high[1] - bottom)]
         at_border = [left == 0, right == width_, top == 0, bottom == height]
@@ -77,14 +79,16 @@ def _part(
         ]
         if any(pad):
             x = outside(x, tuple(pad))
-            matrix = torch.cat([matrix[:, :2], (matrix[:, 2] + torch.tensor([pad[0], pad[2]]))[:, None]], 1)
+            matrix = torch.cat(
+                [matrix[:, :2], (matrix[:, 2] + torch.tensor([pad[0], pad[2]], device="cpu"))[:, None]], 1
+            )
     return x, matrix
 
 
 def _places(matrix: Tensor, size: tuple[int, int], rows: range, device: torch.device) -> tuple[Tensor, Tensor]:
     """x and y, float32 [rows, width], of the middles of the result's pixels."""
-    columns = torch.arange(size[1], dtype=torch.float64) + 0.5
-    lines = torch.arange(rows.start, rows.stop, dtype=torch.float64)[:, None] + 0.5
+    columns = torch.arange(size[1], dtype=torch.float64, device="cpu") + 0.5
+    lines = torch.arange(rows.start, rows.stop, dtype=torch.float64, device="cpu")[:, None] + 0.5
     x, y = (m[0] * columns + m[1] * lines + m[2] for m in matrix)
     return x.float().to(device), y.float().to(device)
 
@@ -131,16 +135,16 @@ def _enlarged(x: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     finer = _FINER if max(height, width_) <= 128 else _FINER // 2
     fine = _matrix(height, finer, x) @ x @ _matrix(width_, finer, x).T
     # F.grid_sample's places: from -1 to 1 in both of its pictures.
-    to_grid = matrix * torch.tensor([[2 / width_], [2 / height]], dtype=torch.float64)
-    to_grid = to_grid - torch.tensor([[0, 0, 1], [0, 0, 1]])
+    to_grid = matrix * torch.tensor([[2 / width_], [2 / height]], dtype=torch.float64, device="cpu")
+    to_grid = to_grid - torch.tensor([[0, 0, 1], [0, 0, 1]], device="cpu")
     result = x.new_empty(1, x.shape[1], *size)
     step = max(1, 4 * _AT_ONCE // size[1])
     for start in range(0, size[0], step):
         rows = range(start, min(start + step, size[0]))
-        grid = torch.empty(1, len(rows), size[1], 2, device=x.device)
+        grid = torch.empty(1, len(rows), size[1], 2, dtype=torch.float32, device=x.device)
         for of_axis, (by_x, by_y, from_here) in zip(grid.unbind(-1), to_grid.tolist(), strict=True):
-            columns = (torch.arange(size[1], dtype=torch.float64) + 0.5) * by_x + from_here
-            lines = (torch.arange(rows.start, rows.stop, dtype=torch.float64) + 0.5) * by_y
+            columns = (torch.arange(size[1], dtype=torch.float64, device="cpu") + 0.5) * by_x + from_here
+            lines = (torch.arange(rows.start, rows.stop, dtype=torch.float64, device="cpu") + 0.5) * by_y
             torch.add(columns.float().to(x.device), lines.float().to(x.device)[:, None], out=of_axis[0])
         result[:, :, rows.start : rows.stop] = F.grid_sample(fine, grid, "bilinear", "border", align_corners=False)
     return result
@@ -148,9 +152,9 @@ def _enlarged(x: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _matrix(length: int, finer: int, like: Tensor) -> Tensor:
     """[finer · length, length]: Lanczos' weights of a row made finer."""
-    places = (torch.arange(finer * length, dtype=torch.float32) + 0.5) / finer
-    matrix = torch.zeros(finer * length, length)
-    rows = torch.arange(finer * length)
+    places = (torch.arange(finer * length, dtype=torch.float32, device="cpu") + 0.5) / finer
+    matrix = torch.zeros(finer * length, length, dtype=torch.float32, device="cpu")
+    rows = torch.arange(finer * length, device="cpu")
     for index, weight in zip(*_taps(places, length, 1.0), strict=True):
         matrix.index_put_((rows, index), weight, accumulate=True)
     return matrix.to(like)

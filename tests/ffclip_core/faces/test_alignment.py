@@ -123,6 +123,21 @@ def test_points_that_are_no_face_are_refused_in_a_sentence(points: object, told:
         align(torch.rand(1, 100, 100, 3), points, 64)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(
+    "square",
+    [
+        torch.full((4, 2), float("nan")),
+        torch.zeros(3, 2),
+        torch.tensor([[0.0, 0], [0, 100], [20, 100], [20, 0]]),
+        torch.zeros(4, 2),
+    ],
+)
+def test_what_is_no_square_is_refused(square: Tensor) -> None:
+    face = Face(points=torch.zeros(5, 2), box=(0, 0, 1, 1), confidence=1.0, square=square)
+    with pytest.raises(InputError, match="square|is not one of a picture"):
+        align(torch.rand(1, 100, 100, 3), face, 64)
+
+
 @pytest.mark.parametrize("size", [0, 7, 8193, 64.0, True, "64"])
 def test_sizes_that_are_none_are_refused(size: object) -> None:
     with pytest.raises(InputError, match="8 to 8192 px"):

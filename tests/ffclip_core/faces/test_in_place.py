@@ -113,6 +113,20 @@ def test_what_does_not_go_together_is_said(editor: Editor, change: dict, told: s
         editor.edit_in_place(**{"images": avatar("ava", 64)[None], "prompts": "bald"} | change)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_another_packs_default_type_changes_nothing(editor: Editor, dtype: torch.dtype) -> None:
+    picture = avatar("ava", 300)[None]
+    wanted = editor.edit_in_place(picture, "bald")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        assert torch.equal(editor.edit_in_place(picture, "bald"), wanted)
+        with torch.device("meta"):
+            assert torch.equal(editor.edit_in_place(picture, "bald"), wanted)
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_faces_may_be_given(editor: Editor) -> None:
     picture = avatar("ava", 100)[None]
     square = torch.tensor([[0, 0], [0, 100], [100, 100], [100, 0]], dtype=torch.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ffclip.ffclip_core import InputError, Placement, align, paste_back
+from ffclip.ffclip_core import Face, InputError, Placement, align, paste_back
 from ffclip.ffclip_core.faces.pasting import MODES, difference_mask, paste, reaches
 from torch import Tensor
 
@@ -112,10 +112,11 @@ def test_alpha_stays_and_gray_becomes_colour() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
 def test_the_pictures_type_stays(dtype: torch.dtype) -> None:
-    image, before, after, placement = edited_crop()
-    result, mask = paste(image.to(dtype), before, after, placement)
+    _, before, after, placement = edited_crop()
+    image = torch.rand(1, 240, 200, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3)).to(dtype)
+    result, mask = paste(image, before, after, placement)
     assert result.dtype == dtype
-    assert torch.equal(result[mask == 0], image.to(dtype)[mask == 0])
+    assert torch.equal(result[mask == 0], image[mask == 0])
 
 
 def test_values_beyond_the_screen_stay_outside_of_the_mask() -> None:
@@ -123,6 +124,23 @@ def test_values_beyond_the_screen_stay_outside_of_the_mask() -> None:
     bright = image * 3 - 0.5
     result, mask = paste(bright, before, after, placement)
     assert torch.equal(result[mask == 0], bright[mask == 0])
+    faint = (mask > 0) & (mask < 0.05)
+    assert faint.any()
+    assert (result - bright)[faint].abs().max() < 0.1
+
+
+def test_the_edit_reaches_the_border_where_it_is_the_pictures_own() -> None:
+    image = picture(100, 100)
+    square = torch.tensor([[0, 0], [0, 100], [100, 100], [100, 0]], dtype=torch.float64)
+    crop, placement = align(
+        image, Face(points=square[:1].expand(5, 2), box=(0, 0, 1, 1), confidence=1, square=square), 64
+    )
+    _, mask = paste(image, crop, 1 - crop, placement, "whole")
+    assert mask.min() > 0.999
+    inner = Face(points=square[:1].expand(5, 2), box=(0, 0, 1, 1), confidence=1, square=square / 2 + 20)
+    crop, placement = align(image, inner, 64)
+    _, mask = paste(image, crop, 1 - crop, placement, "whole")
+    assert mask[0, 20:22, 20:70].max() < 0.3 < mask[0, 45, 45]
 
 
 def test_what_goes_on_beyond_the_crop_is_noticed() -> None:
