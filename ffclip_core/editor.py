@@ -163,6 +163,7 @@ class Editor:
         has one, InputError says so, as it does for what does not go together. A family without an aligner takes whole
         pictures as its crops.
         """
+        in_place.check_prompts(prompts)  # Before all that takes longer.
         prepared = in_place.prepare(self, images, faces)
         if not prepared.places:
             raise InputError(

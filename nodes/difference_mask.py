@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces.pasting import FEATHER, difference_mask
 from .schema import supported
-from .values import shown
 from .wires import CATEGORY
 
 
@@ -41,6 +39,4 @@ class DifferenceMask(io.ComfyNode):
     @classmethod
     def execute(cls, before: torch.Tensor, after: torch.Tensor, feather: float | None) -> io.NodeOutput:
         feather = FEATHER if feather is None else feather
-        if not isinstance(feather, (int, float)) or not 0 <= feather <= 0.5:
-            raise InputError(f"The feather is 0 to 0.5 of the picture's side, not {shown(feather)}.")
-        return io.NodeOutput(difference_mask(before, after, float(feather)))
+        return io.NodeOutput(difference_mask(before, after, feather))

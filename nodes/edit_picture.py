@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import weakref
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces import in_place
 from ..ffclip_core.faces.pasting import MODES
 from ..ffclip_core.pictures import check_pictures
-from .faces_of import Parts, chosen, editor_of, family_of, find_input, found, parts_of, which_input
+from .faces_of import WHOLE, Parts, chosen, editor_of, family_of, find_input, found, parts_of, which_input
 from .messages import told
 from .schema import supported
 from .values import option, shown
@@ -33,11 +34,12 @@ PREVIEW = 512  # Px of the longer side.
 
 @dataclass(eq=False)
 class _Kept:
-    """What a node's picture gave, and what it was made from."""
+    """What a node's picture gave, and what it was made from. The picture and the models are not held by it: they may be
+    large, and go with their nodes."""
 
-    image: torch.Tensor
+    image: weakref.ref[torch.Tensor]
     content: tuple[Any, ...]
-    parts: Parts
+    parts: dict[str, weakref.ref[ModelPart[Any]]]
     prepared: in_place.Prepared
     before: dict[str, str]
     strange: dict[Any, list[str]] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class EditPicture(io.ComfyNode):
                     multiline=True,
                     default="Purple hair",
                     tooltip="What the face should show, such as: Purple hair. With faces set to all, several lines "
-                    "give each face its own, from left to right.",
+                    "give each face its own, from left to right; otherwise they are one text.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -129,20 +131,20 @@ class EditPicture(io.ComfyNode):
     ) -> io.NodeOutput:
         image = check_pictures(image)
         which, mode = chosen(faces), option(mode, MODES, "auto", "The mode")
-        prompts = _prompts(text, len(image))
+        prompts = _prompts(text, len(image), which)
         parts = parts_of(
             {"encoder": encoder, "text_encoder": text_encoder, "modulator": modulator, "generator": generator}
         )
         editor = editor_of(parts)
         kept = _prepared(cls.hidden.unique_id if cls.hidden else None, image, parts, which, find, editor)
-        prepared = kept.prepared
+        prepared = replace(kept.prepared, images=image)
         if not prepared.places:
             raise InputError(_none(prepared))
         edited = in_place.edit(editor, prepared, prompts, 1.0 if strength is None else strength, mode, mask)
         home = comfy.model_management.intermediate_device()
         if text not in kept.strange:
             kept.strange = {text: _strange(editor, prompts)}
-        said = told(*_said(prepared, edited), *kept.strange[text])
+        said = told(*_said(prepared, edited, find), *kept.strange[text])
         pictures = {"images": [kept.before, _preview(edited.images)]}
         return io.NodeOutput(edited.images.to(home), edited.masks.to(home), ui=pictures | said)
 
@@ -151,28 +153,29 @@ def _prepared(
     node_id: str | None, image: torch.Tensor, parts: Parts, which: str | int, find: Any, editor: in_place.Family
 ) -> _Kept:
     """What does not depend on text and strength, of this node's last run where it is the same."""
-    # Some nodes change their inputs in place: then a part of the pixels tells.
-    content = (tuple(image.shape), float(image[:, ::3, ::3].sum(dtype=torch.float64)), which, find)
+    # Some nodes change their inputs in place.
+    content = (tuple(image.shape), float(image.sum(dtype=torch.float64)), which, find)
     last = _kept.pop(node_id, None)
-    same = last is not None and last.image is image and last.content == content and all(
-        last.parts[name] is part for name, part in parts.items()
+    same = last is not None and last.image() is image and last.content == content and all(
+        last.parts[name]() is part for name, part in parts.items()
     )  # fmt: skip
     if last is None or not same:
-        faces = found(image, find, family_of(parts))
-        last = _Kept(image, content, parts, in_place.prepare(editor, image, which, faces), _preview(image))
+        prepared = in_place.prepare(editor, image, which, found(image, find, family_of(parts)))
+        models = {name: weakref.ref(part) for name, part in parts.items()}
+        last = _Kept(weakref.ref(image), content, models, replace(prepared, images=image[:0]), _preview(image))
     while len(_kept) >= MOST_KEPT:
         _kept.popitem(last=False)
     _kept[node_id] = last
     return last
 
 
-def _prompts(text: Any, pictures: int) -> list[Any] | str:
+def _prompts(text: Any, pictures: int, which: str | int) -> list[Any] | str:
     if text is not None and not isinstance(text, str):
         raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     if not lines:
         raise InputError("The text is empty: write what the picture should show, such as 'Purple hair'.")
-    return lines[0] if len(lines) == 1 else lines if pictures in (1, len(lines)) else [lines] * pictures
+    return lines[0] if len(lines) == 1 else [lines] * pictures if which == "all" else " ".join(lines)
 
 
 def _none(prepared: in_place.Prepared) -> str:
@@ -185,15 +188,18 @@ def _none(prepared: in_place.Prepared) -> str:
     )
 
 
-def _said(prepared: in_place.Prepared, edited: in_place.Edited) -> list[str]:
+def _said(prepared: in_place.Prepared, edited: in_place.Edited, find: Any) -> list[str]:
     lines = []
     count, pictures = sum(map(len, prepared.faces)), len(prepared.images)
     surest = max((face.confidence for faces in prepared.faces for face in faces), default=0.0)
     what = "1 face" if count == 1 else f"{count} faces"
-    lines.append(
-        f"{what} found" + (f" in {pictures} pictures" if pictures > 1 else "") + f" ({surest:.0%} sure), "
-        f"{len(prepared.places)} edited."
-    )
+    if find == WHOLE:
+        lines.append("The whole picture was taken for the face.")
+    else:
+        lines.append(
+            f"{what} found" + (f" in {pictures} pictures" if pictures > 1 else "") + f" ({surest:.0%} sure), "
+            f"{len(prepared.places)} edited."
+        )
     without = pictures - len({place.picture for place in prepared.places})
     if without:
         lines.append(f"{without} pictures without such a face stay as they are.")
@@ -217,7 +223,8 @@ def _strange(editor: Editor, prompts: list[Any] | str) -> list[str]:
 
 def _preview(images: torch.Tensor) -> dict[str, str]:
     """The first picture as a file that the page can show; its place is this node's alone."""
-    pixels = images[0, ..., :3].float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    step = max(1, max(images.shape[1:3]) // (2 * PREVIEW))
+    pixels = images[0, ::step, ::step, :3].float().clamp(0, 1).mul(255).round().to(torch.uint8)
     picture = Image.fromarray(pixels.expand(-1, -1, 3).contiguous().cpu().numpy())
     picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
     folder = Path(folder_paths.get_temp_directory()) / "ffclip"

@@ -118,8 +118,9 @@ def given(points: Any, landmarks: Any, count: int) -> list[list[Face]] | None:
             f"The landmarks are not those of {count} pictures: connect what Face Landmarker gives for these pictures."
         )
     try:
-        return [[each for face in faces for each in faces_from_landmarks(face["landmarks_xy"])] for faces in frames]
-    except (KeyError, TypeError) as error:
+        found = [[each for face in faces for each in faces_from_landmarks(face["landmarks_xy"])] for faces in frames]
+        return [sorted(faces, key=lambda face: face.box[0]) for faces in found]  # From left to right.
+    except (KeyError, TypeError, IndexError, OverflowError) as error:
         raise InputError("The landmarks hold no 'landmarks_xy' of each face: connect Face Landmarker.") from error
 
 

@@ -8,10 +8,10 @@ from comfy_api.latest import io
 
 from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces.alignment import seen
-from ..ffclip_core.faces.pasting import FEATHER, MODES, limits_of, paste_into
+from ..ffclip_core.faces.pasting import FEATHER, MODES, check_feather, limits_of, paste_into
 from ..ffclip_core.pictures import check_pictures
 from .schema import supported
-from .values import option, shown
+from .values import option
 from .wires import CATEGORY, Placed, PlacementWire
 
 
@@ -70,9 +70,7 @@ class PasteFaceBack(io.ComfyNode):
     ) -> io.NodeOutput:
         image, before, after = check_pictures(image), check_pictures(before), check_pictures(after)
         mode = option(mode, MODES, "auto", "The mode")
-        feather = FEATHER if feather is None else feather
-        if not isinstance(feather, (int, float)) or not 0 <= feather <= 0.5:
-            raise InputError(f"The feather is 0 to 0.5 of the crop's side, not {shown(feather)}.")
+        feather = check_feather(FEATHER if feather is None else feather)
         if not isinstance(placement, Placed):
             raise InputError("The input placement takes what Align Face gives: connect that.")
         count = len(placement.items)
@@ -99,5 +97,5 @@ class PasteFaceBack(io.ComfyNode):
         for n, (i, at) in enumerate(items):
             comfy.model_management.throw_exception_if_processing_interrupted()
             a, b = (seen(x[n % len(x)][None].to(result.device)) for x in (before, after))
-            paste_into(result[i : i + 1], used[i : i + 1], a, b, at, mode, limits[i], float(feather))
+            paste_into(result[i : i + 1], used[i : i + 1], a, b, at, mode, limits[i], feather)
         return io.NodeOutput(result, used)

@@ -23,6 +23,8 @@ def demo(options: argparse.Namespace, comfyui: Path) -> int:
     """Start ComfyUI, edit, end it; 0. Raises RunError where that is not possible."""
     if options.image is not None:
         _read(options.image)  # Before ComfyUI is started for nothing.
+    if options.output.suffix.lower() not in Image.registered_extensions():
+        raise RunError(f"{options.output} has no ending of a picture: give --output such as edited.png.")
     with TemporaryDirectory(prefix="ffclip-", ignore_cleanup_errors=True) as base:
         with Server(comfyui, Path(base)) as server:
             edit(options, server)
@@ -66,7 +68,7 @@ def _of_own(options: argparse.Namespace, client: Client) -> Image.Image:
     outputs = client.run(graph, progress=Progress(graph, info))["outputs"]
     with Image.open(io.BytesIO(client.image(outputs["edited"]["images"][0]))) as opened:
         edited = opened.convert("RGB")
-    if own.has_transparency_data:
+    if own.has_transparency_data and options.output.suffix.lower() not in (".jpg", ".jpeg"):
         edited.putalpha(own.convert("RGBA").getchannel("A"))
     return edited
 
@@ -75,7 +77,11 @@ def _read(path: Path) -> Image.Image:
     """A picture as it is meant to be seen: turned as its camera says."""
     try:
         with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture).copy()
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith(("I", "F")):  # 16 bits a pixel, or floats up to 1.
+                picture = picture.convert("F").point(lambda value: value * (255 if picture.mode == "F" else 1 / 257))
+                picture = picture.convert("L")
+            return picture.copy()
     except Exception as error:  # Readers of the many formats raise whatever they like.
         raise RunError(f"{path} is no picture that can be read: give --image a PNG, JPEG or WebP file.") from error
 

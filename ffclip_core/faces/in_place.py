@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -98,6 +99,7 @@ def prepare(
     found: Sequence[Sequence[Face]] | None = None,
 ) -> Prepared:
     """Find (or take from found), choose, align and invert. Raises InputError for a choice that is none."""
+    check_choice(faces)
     images = check_pictures(images).detach()
     found = faces_in(editor, images) if found is None else found
     if len(found) != len(images):
@@ -108,7 +110,7 @@ def prepare(
         for number in choose(of_picture, faces):
             crop, placement = align(images[i : i + 1], of_picture[number], size)
             places.append(Place(picture=i, number=number, placement=placement, crop=crop))
-    if isinstance(faces, int) and not places and any(found):
+    if not isinstance(faces, str) and not places and any(found):
         most = max(map(len, found))
         there = "1 face, number 0" if most == 1 else f"{most} faces, numbers 0 to {most - 1} from left to right"
         raise InputError(f"There is no face number {faces}: the pictures have at most {there}.")
@@ -136,7 +138,7 @@ def edit(
 ) -> Edited:
     """Edit what prepare() gave. Arguments and errors: see Editor.edit_in_place()."""
     images, places = prepared.images, prepared.places
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise InputError(f"A picture is put back by {', '.join(MODES)}, not {str(mode)[:80]!r}.")
     limits = [None] * len(images) if mask is None else limits_of(mask, images)
     texts = texts_of(prompts, [sum(place.picture == i for place in places) for i in range(len(images))])
@@ -169,21 +171,42 @@ def edit(
     return Edited(images=result, masks=masks, crops=drawn, beyond=beyond, fits=fits)
 
 
+def check_choice(which: object) -> None:
+    """Raises InputError for what is no choice of faces."""
+    number = isinstance(which, Integral) and not isinstance(which, (bool, np.bool_))
+    if not number and not (isinstance(which, str) and which in CHOICES):
+        raise InputError(f"Faces are 'largest', 'all' or a number from the left, the first 0, not {str(which)[:80]!r}.")
+
+
 def choose(faces: Sequence[Face], which: str | int) -> list[int]:
     """The numbers of the chosen faces of a picture, none where there is no such face. Raises InputError for a choice
     that is none."""
-    if isinstance(which, bool) or not (isinstance(which, int) or which in CHOICES):
-        raise InputError(f"Faces are 'largest', 'all' or a number from the left, the first 0, not {str(which)[:80]!r}.")
-    if isinstance(which, int):
-        return [which] if 0 <= which < len(faces) else []
+    check_choice(which)
+    if not isinstance(which, str):
+        return [int(which)] if 0 <= which < len(faces) else []
     if which == "all" or not faces:
         return [*range(len(faces))]
     return [max(range(len(faces)), key=lambda i: _size(faces[i]))]
 
 
+def check_prompts(prompts: object, within: bool = False) -> None:
+    """Raises InputError for what is neither a text nor a list of texts, or of lists of them in a picture's place."""
+    if isinstance(prompts, str):
+        return
+    if isinstance(prompts, np.ndarray):
+        prompts = prompts.tolist()
+    if not isinstance(prompts, Sequence) or isinstance(prompts, bytes):
+        raise InputError(f"A prompt is text such as 'purple hair', not {str(prompts)[:80]} ({type(prompts).__name__}).")
+    for each in prompts:
+        if within and not isinstance(each, str):
+            raise InputError(f"A prompt is text such as 'purple hair', not {str(each)[:80]} ({type(each).__name__}).")
+        check_prompts(each, within=True)
+
+
 def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
     """The text of each face, for so many faces in each picture. Raises InputError where the numbers don't fit."""
     pictures = len(counts)
+    check_prompts(prompts)
     if isinstance(prompts, str):
         return [prompts] * sum(counts)
     given: list[str | Sequence[str]] = list(prompts)

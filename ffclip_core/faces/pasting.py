@@ -83,10 +83,9 @@ def paste(
             f"The crops before and after the edit are one square picture each, not {list(before.shape)} and "
             f"{list(after.shape)}."
         )
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise InputError(f"A picture is put back by {', '.join(MODES)}, not {str(mode)[:80]!r}.")
-    if not 0 <= feather <= 0.5:
-        raise InputError(f"The feather is 0 to 0.5 of the crop's side, not {feather!r}.")
+    feather = check_feather(feather)
     allowed = None if mask is None else limits_of(mask, image)[0]
 
     result = image.detach().clone() if image.shape[3] > 1 else image.detach().repeat(1, 1, 1, 3)
@@ -94,6 +93,14 @@ def paste(
     used = torch.zeros(1, height, width, dtype=torch.float32, device=image.device)
     paste_into(result, used, a, b, placement, mode, allowed, feather)
     return result, used
+
+
+def check_feather(feather: object) -> float:
+    """Raises InputError for what is no width of a rim."""
+    number = isinstance(feather, (int, float, np.number)) and not isinstance(feather, bool)
+    if not number or not 0 <= feather <= 0.5:  # type: ignore[operator]
+        raise InputError(f"The feather is 0 to 0.5 of the crop's side, not {str(feather)[:80]!r}.")
+    return float(feather)  # type: ignore[arg-type]
 
 
 def paste_into(
@@ -177,6 +184,7 @@ def reaches(inversion: Tensor, edited: Tensor, placement: Placement) -> tuple[st
 
 def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray, feather: float = FEATHER) -> Tensor:
     """Where an edit changed pictures [B, H, W, C] in [0, 1]: float32 [B, H, W] in [0, 1]. feather: see paste_back()."""
+    feather = check_feather(feather)
     before, after = check_pictures(inversion), check_pictures(edited)
     if before.shape[1:3] != after.shape[1:3] or len({len(before), len(after), 1}) > 2:
         raise InputError(

@@ -69,7 +69,7 @@ def test_another_strength_needs_no_new_inversion(
     [
         ({"text": "  "}, "text is empty"),
         ({"text": None}, "text is empty"),
-        ({"faces": "2nd from the left"}, "no face number 1|There is no such face"),
+        ({"faces": "2nd from the left"}, "no face number 1"),
         ({"faces": "biggest"}, "choice of faces"),
         ({"mode": "blend"}, "The mode"),
         ({"find": "cats"}, "What is looked for"),
