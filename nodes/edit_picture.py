@@ -29,7 +29,7 @@ from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWir
 MOST_KEPT = 4
 """Nodes whose pictures' inversions are kept, so that another strength or text needs none."""
 MOST_TOLD = 16
-PREVIEW = 512  # Px of the longer side.
+PREVIEW = 384  # Px of the longer side.
 
 
 @dataclass(eq=False)
@@ -154,7 +154,7 @@ def _prepared(
 ) -> _Kept:
     """What does not depend on text and strength, of this node's last run where it is the same."""
     # Some nodes change their inputs in place.
-    content = (tuple(image.shape), float(image.sum(dtype=torch.float64)), which, find)
+    content = (tuple(image.shape), image.sum((2, 3)).tolist(), which, find)
     last = _kept.pop(node_id, None)
     same = last is not None and last.image() is image and last.content == content and all(
         last.parts[name]() is part for name, part in parts.items()
@@ -223,7 +223,7 @@ def _strange(editor: Editor, prompts: list[Any] | str) -> list[str]:
 
 def _preview(images: torch.Tensor) -> dict[str, str]:
     """The first picture as a file that the page can show; its place is this node's alone."""
-    step = max(1, max(images.shape[1:3]) // (2 * PREVIEW))
+    step = max(1, max(images.shape[1:3]) // PREVIEW)
     pixels = images[0, ::step, ::step, :3].float().clamp(0, 1).mul(255).round().to(torch.uint8)
     picture = Image.fromarray(pixels.expand(-1, -1, 3).contiguous().cpu().numpy())
     picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)

@@ -148,14 +148,20 @@ def paste_into(
     m, change = layers[:, :1], layers[:, 2:]
     own = picture[:, top:bottom, left:right, :3]
     before = own.permute(0, 3, 1, 2).float().contiguous()
-    change.addcmul_(layers[:, 1:2], seen(picture[:, top:bottom, left:right]), value=-1)
+    least, most = torch.aminmax(before)
+    plain = bool(least >= 0) and bool(most <= 1)
+    look = before if plain and picture.shape[3] == 3 else seen(picture[:, top:bottom, left:right])
+    change.addcmul_(layers[:, 1:2], look, value=-1)
     if allowed is not None:
         limit = allowed[:, None, top:bottom, left:right]
         change.mul_(limit)
         m = m * limit
     shown = m >= _LEAST
-    # What lies beyond the screen's range, as in HDR pictures, is not cut to it by a faint change.
-    put = torch.minimum(torch.maximum(change.add_(before), before.clamp(max=0)), before.clamp(min=1))
+    put = change.add_(before)
+    if plain:
+        put.clamp_(0, 1)
+    else:  # What lies beyond the screen's range, as in HDR pictures, is not cut to it by a faint change.
+        put = torch.minimum(torch.maximum(put, before.clamp(max=0)), before.clamp(min=1))
     own.copy_(torch.where(shown.permute(0, 2, 3, 1), put.permute(0, 2, 3, 1).to(own.dtype), own))
     of_part = used[:, top:bottom, left:right]
     torch.maximum(of_part, (m.clamp(max=1) * shown)[:, 0], out=of_part)
