@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +23,7 @@ from .networks.aligner import Aligner
 from .networks.encoder import Encoder
 from .networks.generator import Generator
 from .networks.modulation import Modulator
+from .ordinary import ordinary_tensors
 from .pictures import check_pictures, prepare, to_images
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Editor:
         """Pictures [B, H, W, C] in [0, 1] → codes w [B, L, D]. fit and errors: see ffclip_core.pictures.prepare."""
         images = check_pictures(images)
         codes = []
-        with _ordinary_tensors():
+        with ordinary_tensors():
             for piece in images.split(GROUP):
                 x = prepare(piece, self.encoder.input_size, fit)
                 codes.append(self.encoder(x.to(self.encoder.latent_avg)))
@@ -117,7 +117,7 @@ class Editor:
         """
         count, pieces = self._edits(w, prompts, strength, gates, batching, noise, seed)
         first = next(pieces)
-        with _ordinary_tensors():
+        with ordinary_tensors():
             pictures = first.new_empty(count, *first.shape[1:])
             done = 0
             for piece in chain([first], pieces):  # Each where it belongs at once: nothing is held twice.
@@ -141,7 +141,7 @@ class Editor:
 
     def synthesize(self, w: Tensor, noise: str = "const", seed: int = 0) -> Tensor:
         """Codes [B, L, D] → pictures [B, H, W, 3] in [0, 1], without an edit. Raises InputError for other codes."""
-        with _ordinary_tensors():
+        with ordinary_tensors():
             return to_images(self.generator(w, noise=noise, seed=seed), self.encoder.input_size)
 
     def edit_in_place(
@@ -183,7 +183,7 @@ class Editor:
         seed: int,
     ) -> tuple[int, Iterator[Tensor]]:
         """How many pictures edit() gives, and these, a few at a time."""
-        with _ordinary_tensors():
+        with ordinary_tensors():
             e = self.text_encoder.encode(prompts).to(w.device)
         codes, texts = pairs(len(w), len(e), batching)
         if not codes:
@@ -193,7 +193,7 @@ class Editor:
         def draw() -> Iterator[Tensor]:
             for start in range(0, len(codes), GROUP):
                 piece = slice(start, start + GROUP)
-                with _ordinary_tensors():
+                with ordinary_tensors():
                     of_piece = amount[piece] if isinstance(amount, Tensor) else amount
                     code = w[codes[piece]]
                     edited = apply_edit(code, self.modulator(code, e[texts[piece]]), of_piece, gates)
@@ -201,11 +201,3 @@ class Editor:
                 yield pictures
 
         return len(codes), draw()
-
-
-@contextmanager
-def _ordinary_tensors() -> Iterator[None]:
-    """No gradients are kept, but what comes out can be changed and differentiated later, even where the caller is in
-    inference mode, whose tensors can be neither."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield

@@ -16,11 +16,11 @@ from types import MappingProxyType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import CheckpointError, InputError, sendable
+from .ordinary import ordinary_tensors
 
 NEAR = 0.9
 """From this cosine similarity on known words are taken for a known prompt, even without all of its words."""
@@ -149,7 +149,7 @@ class KnownWords:
 
     def _similarities(self, text_encoder: EncodesText, prompt: str) -> Tensor:
         """The cosine of the prompt's embedding with that of every known prompt, [P] on the CPU."""
-        with torch.inference_mode(False), torch.no_grad():
+        with ordinary_tensors():
             if text_encoder not in self._embedded:
                 e = text_encoder.encode(self.prompts)
                 self._embedded[text_encoder] = F.normalize(e.detach().cpu().float(), dim=1)

@@ -95,6 +95,12 @@ def to_images(x: Tensor, proportions: tuple[int, int] = (1, 1)) -> Tensor:
     return rearrange(x.float().add(1).div(2).clamp(0, 1), "b c h w -> b h w c").contiguous()
 
 
+def colours(image: Tensor) -> Tensor:
+    """A picture or a part of one, [..., 1, 3 or 4] → float32 [..., 1 or 3] in [0, 1], alpha laid on white."""
+    x = image.float().clamp(0, 1)
+    return x[..., :3] * x[..., 3:] + (1 - x[..., 3:]) if x.shape[-1] == 4 else x
+
+
 def _tensor(values: Tensor | np.ndarray, name: str) -> Tensor:
     """Floats, or a mask's bool, whoever holds them."""
     if isinstance(values, np.ndarray):
@@ -171,18 +177,16 @@ def _letterbox(x: Tensor, size: tuple[int, int]) -> Tensor:
         return x
     top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
     around = (left, size[1] - columns - left, top, size[0] - rows - top)
-    result = _blurred(F.pad(x, around, mode="replicate"))
+    result = blurred(F.pad(x, around, mode="replicate"), BLUR * max(size)).clamp(0, 1)
     result[:, :, top : top + rows, left : left + columns] = x
     return result
 
 
-def _blurred(x: Tensor) -> Tensor:
-    """By a Gaussian along both axes, the borders carried on."""
-    deviation = BLUR * max(x.shape[-2:])
+def blurred(x: Tensor, deviation: float) -> Tensor:
+    """[B, C, H, W] by a Gaussian of this standard deviation in px along both axes, the borders carried on."""
     reach = math.ceil(3 * deviation)
     distances = torch.arange(-reach, reach + 1, dtype=torch.float32, device=x.device)
     weights = torch.exp(-0.5 * (distances / deviation) ** 2)
     weights = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)
     x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), weights, groups=x.shape[1])
-    x = F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), weights.transpose(2, 3), groups=x.shape[1])
-    return x.clamp(0, 1)
+    return F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), weights.transpose(2, 3), groups=x.shape[1])

@@ -23,6 +23,7 @@ from .errors import InputError
 from .execution.generator import FastGenerator
 from .execution.precision import without_autocast
 from .finite import require_finite
+from .ordinary import ordinary_tensors
 from .pictures import check_mask, check_pictures, prepare, to_images
 from .tuned_weights import plain, tuned, with_weights
 
@@ -92,7 +93,7 @@ def refine(
     pictures of 256 px or one of 1024 px, for any batch. Raises InputError for what does not go together.
     """
     _check_settings(steps, tuning, closeness, seconds)
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(w.device if isinstance(w, Tensor) else _CPU):
+    with ordinary_tensors(), without_autocast(w.device if isinstance(w, Tensor) else _CPU):
         generator.check(w, "const", None)
         images = check_pictures(pictures)
         if len(images) != len(w):

@@ -8,7 +8,7 @@ import comfy.model_management
 import numpy as np
 import torch
 from comfy_api.latest import io
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from ..ffclip_core import align
 from ..ffclip_core.errors import InputError
@@ -16,6 +16,7 @@ from ..ffclip_core.faces.in_place import choose
 from ..ffclip_core.pictures import check_pictures
 from .faces_of import chosen, find_input, found, given, which_input
 from .messages import told
+from .previews import as_pil
 from .schema import supported
 from .values import whole_number
 from .wires import CATEGORY, Placed, PlacementWire
@@ -120,7 +121,7 @@ def _preview(image: torch.Tensor, by_picture: list[list[Any]], placed: Placed) -
     result = image[..., :3].expand(-1, -1, -1, 3).float().clamp(0, 1).clone()
     width = max(2, round(max(image.shape[1:3]) / 250))
     for i, faces in enumerate(by_picture):
-        picture = Image.fromarray((result[i].cpu().numpy() * 255).round().astype(np.uint8))
+        picture = as_pil(result[i])
         draw = ImageDraw.Draw(picture)
         for face in faces:
             for x, y in face.points.tolist():

@@ -20,11 +20,25 @@ from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces import in_place
 from ..ffclip_core.faces.pasting import MODES
 from ..ffclip_core.pictures import check_pictures
-from .faces_of import WHOLE, Parts, chosen, editor_of, family_of, find_input, found, parts_of, which_input
+from .faces_of import (
+    WHOLE,
+    Parts,
+    chosen,
+    editor_of,
+    family_of,
+    find_input,
+    found,
+    lines_of,
+    mode_input,
+    model_inputs,
+    parts_of,
+    which_input,
+)
 from .messages import told
+from .previews import as_pil
 from .schema import supported
-from .values import option, shown
-from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
+from .values import option
+from .wires import CATEGORY, ModelPart
 
 MOST_KEPT = 4
 """Nodes whose pictures' inversions are kept, so that another strength or text needs none."""
@@ -51,14 +65,6 @@ _kept: OrderedDict[str | None, _Kept] = OrderedDict()
 class EditPicture(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        def part(wire: Any, name: str) -> Any:
-            return supported(
-                wire.Input,
-                name,
-                optional=True,
-                tooltip="From Load FFCLIP Models, all four or none: without them the embedded family edits.",
-            )
-
         return supported(
             io.Schema,
             node_id="FFCLIPEditPicture",
@@ -90,22 +96,10 @@ class EditPicture(io.ComfyNode):
                     tooltip="0 leaves the picture as it is, 1 is the method as published, more exaggerates.",
                 ),
                 which_input(),
-                supported(
-                    io.Combo.Input,
-                    "mode",
-                    options=list(MODES),
-                    default="auto",
-                    advanced=True,
-                    tooltip="How the edit is put back. add puts differences in (right for colours), replace the edited "
-                    "crop where anything changed (right for shapes), auto decides in each place, whole puts all of the "
-                    "crop in.",
-                ),
+                mode_input(advanced=True),
                 find_input(),
                 io.Mask.Input("mask", optional=True, tooltip="Where the edit may show at all."),
-                part(EncoderWire, "encoder"),
-                part(TextEncoderWire, "text_encoder"),
-                part(ModulatorWire, "modulator"),
-                part(GeneratorWire, "generator"),
+                *model_inputs(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The picture with the edit in it, at its own size."),
@@ -139,7 +133,10 @@ class EditPicture(io.ComfyNode):
         kept = _prepared(cls.hidden.unique_id if cls.hidden else None, image, parts, which, find, editor)
         prepared = replace(kept.prepared, images=image)
         if not prepared.places:
-            raise InputError(_none(prepared))
+            raise InputError(
+                "No face was found: it has to be some 16 px wide at least and seen from the front; choose another "
+                "picture, or 'whole picture' in find."
+            )
         edited = in_place.edit(editor, prepared, prompts, 1.0 if strength is None else strength, mode, mask)
         home = comfy.model_management.intermediate_device()
         if text not in kept.strange:
@@ -169,23 +166,9 @@ def _prepared(
     return last
 
 
-def _prompts(text: Any, pictures: int, which: str | int) -> list[Any] | str:
-    if text is not None and not isinstance(text, str):
-        raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    if not lines:
-        raise InputError("The text is empty: write what the picture should show, such as 'Purple hair'.")
+def _prompts(text: Any, pictures: int, which: str | int) -> list[list[str]] | str:
+    lines = lines_of(text, "picture")
     return lines[0] if len(lines) == 1 else [lines] * pictures if which == "all" else " ".join(lines)
-
-
-def _none(prepared: in_place.Prepared) -> str:
-    most = max(map(len, prepared.faces))
-    if most:
-        return f"There is no such face: the pictures have at most {most}, numbered from the left."
-    return (
-        "No face was found: it has to be some 16 px wide at least and seen from the front; choose another picture, or "
-        "'whole picture' in find."
-    )
 
 
 def _said(prepared: in_place.Prepared, edited: in_place.Edited, find: Any) -> list[str]:
@@ -210,22 +193,17 @@ def _said(prepared: in_place.Prepared, edited: in_place.Edited, find: Any) -> li
     return lines
 
 
-def _strange(editor: Editor, prompts: list[Any] | str) -> list[str]:
+def _strange(editor: Editor, prompts: list[list[str]] | str) -> list[str]:
     """What the models do not know of the texts."""
-    texts = (
-        [prompts]
-        if isinstance(prompts, str)
-        else [t for each in prompts for t in ([each] if isinstance(each, str) else each)]
-    )
-    found = editor.known(list(dict.fromkeys(texts))[:MOST_TOLD]) or []
+    texts = [prompts] if isinstance(prompts, str) else dict.fromkeys(prompts[0])
+    found = editor.known(list(texts)[:MOST_TOLD]) or []
     return [known.sentence() for known in found if not known.known]
 
 
 def _preview(images: torch.Tensor) -> dict[str, str]:
     """The first picture as a file that the page can show; its place is this node's alone."""
     step = max(1, max(images.shape[1:3]) // PREVIEW)
-    pixels = images[0, ::step, ::step, :3].float().clamp(0, 1).mul(255).round().to(torch.uint8)
-    picture = Image.fromarray(pixels.expand(-1, -1, 3).contiguous().cpu().numpy())
+    picture = as_pil(images[0, ::step, ::step])
     picture.thumbnail((PREVIEW, PREVIEW), Image.Resampling.BILINEAR)
     folder = Path(folder_paths.get_temp_directory()) / "ffclip"
     folder.mkdir(parents=True, exist_ok=True)

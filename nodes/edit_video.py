@@ -9,7 +9,6 @@ import comfy.model_management
 import comfy.utils
 import torch
 from comfy_api.latest import InputImpl, io
-from PIL import Image
 
 from ..ffclip_core.editing import Strength
 from ..ffclip_core.errors import InputError
@@ -17,26 +16,29 @@ from ..ffclip_core.faces.pasting import MODES
 from ..ffclip_core.faces.tracking import Tracks
 from ..ffclip_core.faces.video import Report, edit_frames, follow
 from ..ffclip_core.networks.aligner import Aligner
-from .faces_of import aligner_of, chosen, editor_of, family_of, find_input, parts_of, which_input
+from .faces_of import (
+    aligner_of,
+    chosen,
+    editor_of,
+    family_of,
+    find_input,
+    lines_of,
+    mode_input,
+    model_inputs,
+    parts_of,
+    which_input,
+)
 from .messages import told
+from .previews import as_pil
 from .schema import supported
-from .values import option, shown
-from .wires import CATEGORY, EncoderWire, GeneratorWire, ModulatorWire, TextEncoderWire
+from .values import option
+from .wires import CATEGORY, StrengthsWire
 
 PREVIEW = 512  # Px of the longer side.
-StrengthsWire = io.Custom("FLOATS,FLOAT")
 
 
 def inputs(what: Any) -> list[Any]:
     """Those of a node that edits frames, which `what` takes."""
-
-    def part(wire: Any, name: str) -> Any:
-        return wire.Input(
-            name,
-            optional=True,
-            tooltip="From Load FFCLIP Models, all four or none: without them the embedded family edits.",
-        )
-
     return [
         what,
         io.String.Input("text", multiline=True, default="Purple hair", tooltip="What the face should show, one text."),
@@ -59,22 +61,12 @@ def inputs(what: Any) -> list[Any]:
             "frames for the place, 3 for size and turn, times this number), without lag and never across a cut. 0 "
             "takes each frame as it is.",
         ),
-        supported(
-            io.Combo.Input,
-            "mode",
-            options=list(MODES),
-            default="auto",
-            advanced=True,
-            tooltip="How the edit is put back, as in Edit Picture by Text.",
-        ),
+        mode_input(advanced=True),
         find_input(),
         StrengthsWire.Input(
             "strengths", optional=True, tooltip="A list of numbers in strength's place: one for each frame."
         ),
-        part(EncoderWire, "encoder"),
-        part(TextEncoderWire, "text_encoder"),
-        part(ModulatorWire, "modulator"),
-        part(GeneratorWire, "generator"),
+        *model_inputs(),
     ]
 
 
@@ -149,7 +141,8 @@ class Run:
         )
         for images in edited:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            self._progress.update_absolute(self._report.frames + self._about, 2 * self._about, _preview(images))
+            preview = ("JPEG", as_pil(images[-1]), PREVIEW)
+            self._progress.update_absolute(self._report.frames + self._about, 2 * self._about, preview)
             yield images
 
     def said(self) -> list[str]:
@@ -173,17 +166,7 @@ class Run:
 
 
 def _prompt(text: Any) -> str:
-    if text is not None and not isinstance(text, str):
-        raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    if not lines:
-        raise InputError("The text is empty: write what the face should show, such as 'Purple hair'.")
+    lines = lines_of(text, "face")
     if len(lines) > 1:
         raise InputError(f"The text has {len(lines)} lines, of which each would be a prompt: write one line.")
     return lines[0]
-
-
-def _preview(images: torch.Tensor) -> tuple[str, Image.Image, int]:
-    """The last frame, as the progress bar shows it."""
-    pixels = images[-1, ..., :3].float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
-    return "JPEG", Image.fromarray(pixels.contiguous().numpy()), PREVIEW

@@ -12,21 +12,19 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..ffclip_core import Editor, Face, build, find_faces, installed_families, load_aligner, read_parts
-from ..ffclip_core.editing import check_family
+from ..ffclip_core import Editor, Face, find_faces, installed_families, load_aligner
 from ..ffclip_core.errors import InputError
-from ..ffclip_core.faces.drawn import find_drawn_faces
 from ..ffclip_core.faces.given import face_from_points, faces_from_landmarks
-from ..ffclip_core.faces.in_place import whole_pictures
+from ..ffclip_core.faces.in_place import faces_in
+from ..ffclip_core.faces.pasting import MODES
 from ..ffclip_core.families import FACES, PARTS, Family
-from ..ffclip_core.known_words import read_known
 from ..ffclip_core.networks.aligner import Aligner
 from ..ffclip_core.networks.encoder import Encoder
 from ..ffclip_core.networks.generator import Generator
 from ..ffclip_core.networks.modulation import Modulator
 from .schema import supported
 from .values import option, shown
-from .wires import ModelPart, check_part
+from .wires import EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire, check_part, managed_parts
 
 AUTO, PHOTOGRAPHS, WHOLE = "auto", "faces in photographs", "whole picture"
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 13)))
@@ -62,6 +60,36 @@ def find_input() -> Any:
     )
 
 
+def mode_input(**settings: Any) -> Any:
+    return supported(
+        io.Combo.Input,
+        "mode",
+        options=list(MODES),
+        default="auto",
+        tooltip="How the edit is put back. add puts differences in (right for colours: all of the picture's detail "
+        "stays), replace the edited crop where anything changed (right for shapes), auto decides in each place, whole "
+        "puts all of the crop in.",
+        **settings,
+    )
+
+
+def model_inputs() -> list[Any]:
+    """The wires of the loader, which may stay open."""
+    tooltip = "From Load FFCLIP Models, all four or none: without them the embedded family edits."
+    wires = (EncoderWire, TextEncoderWire, ModulatorWire, GeneratorWire)
+    return [wire.Input(name, optional=True, tooltip=tooltip) for name, wire in zip(PARTS, wires, strict=True)]
+
+
+def lines_of(text: Any, what: str) -> list[str]:
+    """The lines of a prompt that are not blank. Raises InputError where there is none."""
+    if text is not None and not isinstance(text, str):
+        raise InputError(f"A prompt is text such as 'Purple hair', not {shown(text)}.")
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if not lines:
+        raise InputError(f"The text is empty: write what the {what} should show, such as 'Purple hair'.")
+    return lines
+
+
 def chosen(which: Any) -> str | int:
     """What the list of which_input() stands for."""
     return CHOICES[option(which, CHOICES, "largest", "The choice of faces")]
@@ -69,29 +97,24 @@ def chosen(which: Any) -> str | int:
 
 def found(images: torch.Tensor, find: Any, family: Family | None = None) -> list[list[Face]]:
     """The faces of pictures [B, H, W, C], as the list of find_input() says."""
-    find = option(find, [AUTO, PHOTOGRAPHS, *_drawn(), WHOLE], AUTO, "What is looked for")
-    if find == AUTO and family is not None:
-        return _by(family, images)
-    if find == WHOLE:
-        return whole_pictures(images)
-    if find in _drawn():
-        return _by(_drawn()[find], images)
+    if find not in (AUTO, None) or family is not None:
+        return faces_in(aligner_of(find, family), images)
     faces = find_faces(images)
-    for drawn in _drawn().values() if find == AUTO else ():
-        others = _by(drawn, images)
+    for drawn in _drawn().values():
+        others = faces_in(_aligner(drawn), images)
         if _surest(others) > _surest(faces) - _DRAWN_LESS_SURE:
             faces = others
     return faces
 
 
 def aligner_of(find: Any, family: Family | None = None) -> Aligner | Literal["faces"] | None:
-    """What finds faces in the frames of a video, as the list of find_input() says: one thing for all of them."""
+    """What finds faces, as the list of find_input() says, one thing for all pictures: of a family that is not installed
+    (None) the detector of photographs."""
     find = option(find, [AUTO, PHOTOGRAPHS, *_drawn(), WHOLE], AUTO, "What is looked for")
     if find in (PHOTOGRAPHS, WHOLE):
         return FACES if find == PHOTOGRAPHS else None
     family = family if find == AUTO else _drawn()[find]
-    aligner = FACES if family is None else family.aligner
-    return _aligner(aligner) if isinstance(aligner, Path) else aligner
+    return FACES if family is None else _aligner(family)
 
 
 def _surest(faces: Sequence[Sequence[Face]]) -> float:
@@ -133,7 +156,7 @@ def parts_of(given: dict[str, ModelPart[Any] | None]) -> Parts:
     """The four parts that are connected, or those of the embedded family. Raises InputError where only some are."""
     missing = [name for name, part in given.items() if part is None]
     if len(missing) == len(given):
-        return _embedded(comfy.model_management.get_torch_device())
+        return _embedded()
     if missing:
         raise InputError(
             f"The input{'s' if len(missing) > 1 else ''} {', '.join(missing)} of the models "
@@ -155,16 +178,12 @@ def editor_of(parts: Parts) -> Editor:
 
 
 @cache
-def _embedded(device: torch.device) -> Parts:
+def _embedded() -> Parts:
     families = installed_families()
     if not families:
         raise InputError("The pack's folder models holds no family: connect Load FFCLIP Models, or install it anew.")
-    files = {part: (path, read_parts(path)) for part, path in families[0].parts.items()}
-    networks: dict[str, Any] = {part: build(path, held, part) for part, (path, held) in files.items()}
-    check_family(**networks)
-    networks["text_encoder"].known = None if families[0].known is None else read_known(families[0].known)
-    devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
-    return {part: ModelPart.managed(networks[part], devices.get(part, device)) for part in PARTS}
+    editor = Editor.of_family(families[0].name)
+    return managed_parts({part: getattr(editor, part) for part in PARTS})
 
 
 def _drawn() -> dict[str, Family]:
@@ -172,12 +191,10 @@ def _drawn() -> dict[str, Family]:
     return {each.title: each for each in installed_families() if each.aligner not in (None, FACES)}
 
 
-def _by(family: Family, images: torch.Tensor) -> list[list[Face]]:
-    if family.aligner is None:
-        return whole_pictures(images)
-    return find_faces(images) if family.aligner == FACES else find_drawn_faces(images, _aligner(family.aligner))
+def _aligner(family: Family) -> Aligner | Literal["faces"] | None:
+    return _loaded(family.aligner) if isinstance(family.aligner, Path) else family.aligner
 
 
 @cache
-def _aligner(path: Any) -> Aligner:
+def _loaded(path: Path) -> Aligner:
     return load_aligner(path)

@@ -16,7 +16,7 @@ from . import model_files
 from .messages import told
 from .schema import supported
 from .values import option
-from .wires import CATEGORY, EncoderWire, GeneratorWire, ModelPart, ModulatorWire, TextEncoderWire
+from .wires import CATEGORY, EncoderWire, GeneratorWire, ModulatorWire, TextEncoderWire, managed_parts
 
 PRECISIONS = ["float32", "float16", "bfloat16"]
 
@@ -144,9 +144,8 @@ class LoadModels(io.ComfyNode):
             if precision == "bfloat16":  # Some of the encoder's numbers are beyond float16's range.
                 networks["encoder"].to(torch.bfloat16)
         found.append(f"StyleGAN2's operators: {operators_status(device)}")
-        # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
-        devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
+        parts = managed_parts({part: networks[part] for part in model_files.PARTS})
         return io.NodeOutput(
-            *(ModelPart.managed(networks[part], devices.get(part, device)) for part in model_files.PARTS),
+            *parts.values(),
             ui=told(*found),
         )

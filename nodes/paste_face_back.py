@@ -10,6 +10,7 @@ from ..ffclip_core.errors import InputError
 from ..ffclip_core.faces.alignment import seen
 from ..ffclip_core.faces.pasting import FEATHER, MODES, check_feather, limits_of, paste_into
 from ..ffclip_core.pictures import check_pictures
+from .faces_of import mode_input
 from .schema import supported
 from .values import option
 from .wires import CATEGORY, Placed, PlacementWire
@@ -31,14 +32,7 @@ class PasteFaceBack(io.ComfyNode):
                 io.Image.Input("before", tooltip="The crop before the edit: the plain inversion, or the crop itself."),
                 io.Image.Input("after", tooltip="The crop after the edit. Several for one face give as many pictures."),
                 PlacementWire.Input("placement", tooltip="From Align Face."),
-                io.Combo.Input(
-                    "mode",
-                    options=list(MODES),
-                    default="auto",
-                    tooltip="add puts differences in (right for colours: all of the picture's detail stays), replace "
-                    "the edited crop where anything changed (right for shapes), auto decides in each place, whole puts "
-                    "all of the crop in.",
-                ),
+                mode_input(),
                 supported(
                     io.Float.Input,
                     "feather",

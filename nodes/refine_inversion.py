@@ -11,7 +11,6 @@ import comfy.model_management
 import comfy.utils
 import torch
 from comfy_api.latest import io
-from PIL import Image
 
 from ..ffclip_core.editing import check_family
 from ..ffclip_core.errors import FFCLIPError, InputError
@@ -21,6 +20,7 @@ from ..ffclip_core.pictures import FITS, check_mask, check_pictures, to_images
 from ..ffclip_core.refinement import Refinement, refine
 from .chunking import BYTES_PER_AREA, is_out_of_memory, run_in_chunks
 from .messages import told
+from .previews import as_pil
 from .schema import supported
 from .values import option, real_number, whole_number
 from .wires import CATEGORY, GeneratorWire, Latent, LatentWire, ModelPart, check_latent, check_part
@@ -248,7 +248,7 @@ def _refine(
         bar = bar or comfy.utils.ProgressBar(of)
         preview = None
         if step == of or time.monotonic() > shown_at + _APART:
-            preview = ("JPEG", Image.fromarray((picture[0] * 255).round().byte().cpu().numpy()), PREVIEW)
+            preview = ("JPEG", as_pil(picture[0]), PREVIEW)
             shown_at = time.monotonic()
         bar.update_absolute(step, of, preview)
 

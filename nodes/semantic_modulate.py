@@ -26,6 +26,7 @@ from .wires import (
     LatentWire,
     ModelPart,
     ModulatorWire,
+    StrengthsWire,
     check_embedding,
     check_latent,
     check_part,
@@ -34,8 +35,6 @@ from .wires import (
 MOST_HEAT_MAPS = 64
 """Each takes two to four megabytes for as long as ComfyUI keeps a run's results."""
 ALIGNMENT = 1  # which output
-# What nodes give that make many numbers: ComfyUI's own FLOATS, and a list on a FLOAT wire, as others do.
-StrengthsWire = io.Custom("FLOATS,FLOAT")
 
 
 class SemanticModulate(io.ComfyNode):

@@ -8,6 +8,7 @@ to it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +32,8 @@ GeneratorWire = io.Custom("FFCLIP_GENERATOR")
 LatentWire = io.Custom("FFCLIP_LATENT")
 EmbeddingWire = io.Custom("FFCLIP_EMBEDDING")
 PlacementWire = io.Custom("FFCLIP_PLACEMENT")
+# What nodes give that make many numbers: ComfyUI's own FLOATS, and a list on a FLOAT wire, as others do.
+StrengthsWire = io.Custom("FLOATS,FLOAT")
 
 
 class Patcher(ModelPatcher):
@@ -115,6 +118,14 @@ class Placed:
 
     items: tuple[tuple[int, Placement], ...]
     pictures: int
+
+
+def managed_parts(networks: Mapping[str, torch.nn.Module]) -> dict[str, ModelPart[Any]]:
+    """The four networks of a family, by name, under ComfyUI's memory management, each where it computes."""
+    device = comfy.model_management.get_torch_device()
+    # The modulator needs float64, which Apple's and DirectML's devices lack; it costs little on a CPU.
+    devices = {"modulator": device if device.type == "cuda" else torch.device("cpu")}
+    return {name: ModelPart.managed(network, devices.get(name, device)) for name, network in networks.items()}
 
 
 def check_part(value: object, kind: type[torch.nn.Module], name: str) -> None:

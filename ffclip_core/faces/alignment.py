@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..pictures import check_pictures
+from ..pictures import check_pictures, colours
 from .face import Face
 from .resampling import resample
 
@@ -44,6 +44,14 @@ class Placement:
             torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 0, 1]], dtype=torch.float64, device="cpu")
             @ self.matrix.T
         )
+
+    def into_crop(self, left: int = 0, top: int = 0) -> Tensor:
+        """float64 [2, 3]: the place in px of the crop of what lies at (x, y, 1) in the part of the picture that begins
+        at left and top, in px of the picture."""
+        last = torch.tensor([[0, 0, 1]], dtype=torch.float64, device="cpu")
+        back = torch.linalg.inv(torch.cat([self.matrix, last]))[:2] * self.size
+        corner = torch.tensor([left, top, 1], dtype=torch.float64, device="cpu")
+        return torch.cat([back[:, :2], (back @ corner)[:, None]], 1)
 
     def bounds(
         self, left: float = 0.0, top: float = 0.0, right: float = 1.0, bottom: float = 1.0
@@ -162,10 +170,7 @@ def cut(image: Tensor, placement: Placement) -> Tensor:
 
 def seen(image: Tensor) -> Tensor:
     """[1, H, W, C] → float32 [1, 3, H, W] in [0, 1]: alpha laid on white."""
-    x = image.permute(0, 3, 1, 2).float().clamp(0, 1)
-    if x.shape[1] == 4:
-        x = x[:, :3] * x[:, 3:] + (1 - x[:, 3:])
-    return x.expand(-1, 3, -1, -1)
+    return colours(image).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
 
 
 def mirrored_border(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..execution.precision import without_autocast
 from ..networks.face_detector import TILE, FaceDetector
 from ..networks.face_mesh import FaceMesh
+from ..ordinary import ordinary_tensors
 from ..pictures import _extremes, check_pictures
 from .candidates import Candidate, candidates
 from .face import Face
@@ -74,7 +74,7 @@ def _working(images: Tensor) -> Iterator[tuple[Tensor, FaceDetector, FaceMesh]]:
     images = images.detach()
     if images.device.type not in ("cpu", "cuda"):
         images = images.cpu()
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(images.device):
+    with ordinary_tensors(), without_autocast(images.device):
         detector, mesh = networks(images.device)
         for image in images:
             _extremes(image, "pictures have")

@@ -18,7 +18,8 @@ from torch import Tensor
 from ..execution.precision import without_autocast
 from ..finite import require_finite
 from ..networks.aligner import CELL, Aligner, Cells, cell_centres, fit_frames
-from ..pictures import check_pictures
+from ..ordinary import ordinary_tensors
+from ..pictures import check_pictures, colours
 from .face import Face
 
 LOOSE = 1.2
@@ -48,7 +49,7 @@ def find_drawn_faces(images: Tensor | np.ndarray, aligner: Aligner) -> list[list
     place where it should be (intersection over union). Raises InputError for what are no pictures.
     """
     images = check_pictures(images)
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(_device(aligner)):
+    with ordinary_tensors(), without_autocast(_device(aligner)):
         return [_find(image, aligner) for image in images.detach().split(1)]
 
 
@@ -91,16 +92,10 @@ def _reduced(image: Tensor) -> tuple[Tensor, int]:
     by a whole number, which is given too."""
     step = max(1, max(image.shape[1:3]) // _LARGEST)
     if step == 1:
-        return _colours(image), 1
-    parts = [_colours(rows).permute(0, 3, 1, 2) for rows in image.split(step * 64, 1)]
+        return colours(image), 1
+    parts = [colours(rows).permute(0, 3, 1, 2) for rows in image.split(step * 64, 1)]
     small = [F.avg_pool2d(part, step, ceil_mode=True) for part in parts]
     return torch.cat(small, 2).permute(0, 2, 3, 1), step
-
-
-def _colours(image: Tensor) -> Tensor:
-    """[1, H, W, 1 or 3] in [0, 1], alpha laid on white."""
-    x = image.float().clamp(0, 1)
-    return x[..., :3] * x[..., 3:] + (1 - x[..., 3:]) if x.shape[3] == 4 else x
 
 
 def _windows(height: int, width: int) -> list[Frame]:
@@ -216,7 +211,7 @@ def see(image: Tensor, view: Frame, size: int, device: torch.device | str = "cpu
     reach = abs(view.axis.real) + abs(view.axis.imag) + 4 * abs(view.axis) * 2 / size + 2
     left, right = _span(view.middle.real, reach, width)
     top, bottom = _span(view.middle.imag, reach, height)
-    x = _colours(image[:, top:bottom, left:right]).permute(0, 3, 1, 2)
+    x = colours(image[:, top:bottom, left:right]).permute(0, 3, 1, 2)
     # At least one of the picture's pixels, and about two, for one that is seen; of each, four places are looked at.
     step = max(1.0, abs(view.axis) / size)
     rows, columns = (max(1, round(n / step)) for n in x.shape[2:])

@@ -19,6 +19,7 @@ from ..networks.aligner import Aligner
 from ..networks.encoder import Encoder
 from ..networks.generator import Generator
 from ..networks.modulation import Modulator
+from ..ordinary import ordinary_tensors
 from ..pictures import check_pictures, to_images
 from .alignment import Placement, align, seen
 from .detection import find_faces
@@ -81,15 +82,12 @@ class Edited:
     fits: Sequence[Fit | None]
 
 
-def faces_in(editor: Family, images: Tensor | np.ndarray) -> list[list[Face]]:
-    """The faces in pictures [B, H, W, C], from left to right, by the family's aligner; of a family without one each
+def faces_in(aligner: Aligner | Literal["faces"] | None, images: Tensor | np.ndarray) -> list[list[Face]]:
+    """The faces in pictures [B, H, W, C], from left to right, by a family's aligner; of a family without one each
     picture is a face whose frame holds all of it."""
-    images = check_pictures(images)
-    if isinstance(editor.aligner, Aligner):
-        return find_drawn_faces(images, editor.aligner)
-    if editor.aligner is not None:
-        return find_faces(images)
-    return whole_pictures(images)
+    if isinstance(aligner, Aligner):
+        return find_drawn_faces(images, aligner)
+    return whole_pictures(images) if aligner is None else find_faces(images)
 
 
 def prepare(
@@ -101,7 +99,7 @@ def prepare(
     """Find (or take from found), choose, align and invert. Raises InputError for a choice that is none."""
     check_choice(faces)
     images = check_pictures(images).detach()
-    found = faces_in(editor, images) if found is None else found
+    found = faces_in(editor.aligner, images) if found is None else found
     if len(found) != len(images):
         raise InputError(f"Faces of {len(found)} pictures are given for {len(images)} pictures: give a list for each.")
     size = max(editor.encoder.input_size)
@@ -149,7 +147,7 @@ def edit(
     if not places:
         return Edited(images=result, masks=masks, crops=prepared.inversions, beyond=(), fits=())
     w = prepared.codes
-    with torch.inference_mode(False), torch.no_grad():
+    with ordinary_tensors():
         known = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         e = editor.text_encoder.encode(list(known)).to(w.device)[[known[text] for text in texts]]
         of_face = amount[[p.picture for p in places]] if isinstance(amount, Tensor) else amount
@@ -233,7 +231,7 @@ def texts_of(prompts: Prompts, counts: Sequence[int]) -> list[str]:
 
 def draw(editor: Family, w: Tensor) -> Tensor:
     """Codes → pictures [N, h, h, 3], also of generators whose pictures are wider than high all of the square."""
-    with torch.inference_mode(False), torch.no_grad():
+    with ordinary_tensors():
         device = next(editor.generator.parameters()).device
         return torch.cat([to_images(editor.generator(piece.to(device))) for piece in w.split(GROUP)])
 
@@ -254,9 +252,8 @@ def whole_pictures(images: Tensor | np.ndarray) -> list[list[Face]]:
 def _whole(height: int, width: int) -> Face:
     side = max(height, width) / 2
     x, y = width / 2, height / 2
-    square = torch.tensor(
-        [[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=torch.float64, device="cpu"
-    ) * side + torch.tensor([x, y], dtype=torch.float64, device="cpu")
+    corners = [[x - side, y - side], [x - side, y + side], [x + side, y + side], [x + side, y - side]]
+    square = torch.tensor(corners, dtype=torch.float64, device="cpu")
     return Face(
         points=square.mean(0).expand(5, 2), box=(0.0, 0.0, float(width), float(height)), confidence=1.0, square=square
     )

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..pictures import colours
+
 _BAND = 512
 """Rows that are looked at together, an even number."""
 
@@ -26,7 +28,7 @@ class Levels:
 
     def part(self, level: int, top: int, left: int, bottom: int, right: int) -> Tensor:
         """Rows and columns of a level → float32 [1, 3, bottom - top, right - left] in [0, 1]."""
-        return _colours(self._level(level)[top:bottom, left:right])[None]
+        return _planes(self._level(level)[top:bottom, left:right])[None]
 
     def size(self, level: int) -> tuple[int, int]:
         """Its height and width."""
@@ -82,15 +84,12 @@ def _halved(picture: Tensor) -> Tensor:
     size = (math.ceil(height / 2), math.ceil(width / 2), 3)
     result = torch.empty(size, dtype=torch.float32, device=picture.device)
     for top in range(0, height, _BAND):
-        band = _colours(picture[top : top + _BAND])[None]
+        band = _planes(picture[top : top + _BAND])[None]
         means = F.avg_pool2d(band, 2, ceil_mode=True, count_include_pad=False)
         result[top // 2 : top // 2 + means.shape[2]] = means[0].permute(1, 2, 0)
     return result
 
 
-def _colours(part: Tensor) -> Tensor:
+def _planes(part: Tensor) -> Tensor:
     """[h, w, C] → float32 [3, h, w]."""
-    part = part.float().clamp(0, 1)
-    if part.shape[-1] == 4:
-        part = part[..., :3] * part[..., 3:] + (1 - part[..., 3:])
-    return part.expand(-1, -1, 3).permute(2, 0, 1)
+    return colours(part).expand(-1, -1, 3).permute(2, 0, 1)

@@ -9,15 +9,13 @@ the picture's own detail stays; where they are others (g = 0), the edited crop t
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..pictures import check_mask, check_pictures
+from ..pictures import blurred, check_mask, check_pictures
 from .alignment import Placement, seen
 from .resampling import resample
 
@@ -135,14 +133,7 @@ def paste_into(
     if right <= left or bottom <= top:
         return
     layers = torch.cat([where, where * (1 - shapes), where * (b - shapes * a)], 1)
-    back = (
-        torch.linalg.inv(torch.cat([placement.matrix, torch.tensor([[0, 0, 1]], dtype=torch.float64, device="cpu")]))[
-            :2
-        ]
-        * size
-    )
-    corner = torch.tensor([left, top, 1], dtype=torch.float64, device="cpu")
-    back = torch.cat([back[:, :2], (back @ corner)[:, None]], 1)
+    back = part.into_crop(left, top)
     layers = resample(layers, back, (bottom - top, right - left))
 
     m, change = layers[:, :1], layers[:, 2:]
@@ -228,19 +219,19 @@ def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def changed(a: Tensor, b: Tensor, feather: float = FEATHER) -> Tensor:
     """Where pictures [1, 3, h, w] in [0, 1] differ: [1, 1, h, w] in [0, 1]."""
     size = max(a.shape[2:])
-    difference = _blurred((a - b).abs().amax(1, keepdim=True), _NOISE * size)
+    difference = blurred((a - b).abs().amax(1, keepdim=True), _NOISE * size)
     where = _smoothstep(difference, _FROM, _TO)
     reach = round(feather * size)
     if not reach:
         return where
-    return _blurred(F.max_pool2d(where, 2 * reach + 1, 1, reach), reach / 2)
+    return blurred(F.max_pool2d(where, 2 * reach + 1, 1, reach), reach / 2)
 
 
 def _same_shapes(a: Tensor, b: Tensor) -> Tensor:
     """g by the normalised cross-correlation of what is bright and dark in a window about each place."""
     deviation = _WINDOW * a.shape[-1]
     a, b = a.mean(1, keepdim=True), b.mean(1, keepdim=True)
-    means = _blurred(torch.cat([a, b, a * a, b * b, a * b], 1), deviation)
+    means = blurred(torch.cat([a, b, a * a, b * b, a * b], 1), deviation)
     mean_a, mean_b, aa, bb, ab = means.split(1, 1)
     spread = (aa - mean_a**2).clamp(min=1e-6) * (bb - mean_b**2).clamp(min=1e-6)
     return _smoothstep((ab - mean_a * mean_b) / spread.sqrt(), _OTHER, _SAME)
@@ -276,12 +267,3 @@ def limits_of(mask: Tensor | np.ndarray, images: Tensor) -> list[Tensor]:
 def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     t = ((x - low) / (high - low)).clamp(0, 1)
     return t * t * (3 - 2 * t)
-
-
-def _blurred(x: Tensor, deviation: float) -> Tensor:
-    reach = max(1, math.ceil(3 * deviation))
-    at = torch.arange(-reach, reach + 1, dtype=torch.float32, device=x.device)
-    weights = torch.exp(-0.5 * (at / deviation) ** 2)
-    weights = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)
-    x = F.conv2d(F.pad(x, (reach, reach, 0, 0), mode="replicate"), weights, groups=x.shape[1])
-    return F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), weights.transpose(2, 3), groups=x.shape[1])

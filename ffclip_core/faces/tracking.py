@@ -18,12 +18,13 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..networks.aligner import Aligner
+from ..ordinary import ordinary_tensors
 from ..pictures import check_pictures
 from .alignment import place, seen, square_of
 from .detection import PRESENT, find_faces, follow_faces
-from .drawn import Frame, find_drawn_faces, see
+from .drawn import Frame, see
 from .face import Face
-from .in_place import CHOICES, whole_pictures
+from .in_place import CHOICES, faces_in
 from .smoothing import smoothed
 
 MIDDLE, AXIS = 1.1, 3.0
@@ -215,10 +216,10 @@ class Tracker:
         frame = check_pictures(frame).detach()
         if len(frame) != 1:
             raise InputError(f"Faces are followed from one frame to the next, not to {len(frame)}: give them singly.")
-        with torch.inference_mode(False), torch.no_grad():
+        with ordinary_tensors():
             size, thumbnail = (frame.shape[1], frame.shape[2]), _thumbnail(frame)
             cut = self._thumbnail is None or size != self._size or _is_cut(self._thumbnail, thumbnail)
-            faces = [face for face in self._look(frame, cut) if _is_placeable(face, size)]
+            faces = [face for face in self._look(frame, cut) if is_placeable(face, size)]
             sights = [Sight.of(face) for face in faces]
             looks = [see(frame, Frame(sight.middle, sight.axis), _LOOK, frame.device) for sight in sights]
             looks = [look - look.mean((2, 3), keepdim=True) for look in looks]
@@ -237,10 +238,8 @@ class Tracker:
         self._frames += 1
 
     def _look(self, frame: Tensor, cut: bool) -> list[Face]:
-        if self._aligner is None:
-            return whole_pictures(frame)[0]
-        if isinstance(self._aligner, Aligner):
-            return find_drawn_faces(frame, self._aligner)[0]
+        if self._aligner is None or isinstance(self._aligner, Aligner):
+            return faces_in(self._aligner, frame)[0]
         followed = [] if cut else _apart(follow_faces(frame, self._faces))
         if followed and len(followed) == len(self._faces) and self._frames - self._found < _AGAIN:
             return followed
@@ -286,7 +285,7 @@ def _is_cut(before: Tensor, after: Tensor) -> bool:
     return places > _OTHER_PLACES and colours > _OTHER_COLOURS
 
 
-def _is_placeable(face: Face, picture: tuple[int, int]) -> bool:
+def is_placeable(face: Face, picture: tuple[int, int]) -> bool:
     """Whether align() can cut it out."""
     try:
         place(face, _LOOK, picture)

@@ -23,9 +23,7 @@ from ..errors import InputError
 from ..networks.aligner import Aligner
 from ..pictures import check_pictures
 from . import in_place
-from .alignment import place
-from .face import Face
-from .tracking import Sight, Tracker, Tracks
+from .tracking import Sight, Tracker, Tracks, is_placeable
 
 
 @dataclass(kw_only=True)
@@ -95,7 +93,9 @@ def _edited(
             raise InputError(f"There are more frames than the {len(chosen)} that were followed: follow these frames.")
         of_batch = slice(done, done + len(images))
         size = (images.shape[1], images.shape[2])
-        found = [[face for sight in sights if (face := _placed(sight, size))] for sights in chosen[of_batch]]
+        # A smoothed frame may have left the picture.
+        faces = [[sight.face() for sight in sights] for sights in chosen[of_batch]]
+        found = [[face for face in of_frame if is_placeable(face, size)] for of_frame in faces]
         prepared = in_place.prepare(editor, images, "all", found)
         of_frames = amount[of_batch] if isinstance(amount, Tensor) else amount
         edited = in_place.edit(editor, prepared, prompt, of_frames, mode).images
@@ -106,16 +106,6 @@ def _edited(
         yield edited
     if done != len(chosen):
         raise InputError(f"There are {done} frames, and {len(chosen)} were followed: follow these frames.")
-
-
-def _placed(sight: Sight, picture: tuple[int, int]) -> Face | None:
-    """The face, where its smoothed frame is still one of the picture."""
-    face = sight.face()
-    try:
-        place(face, 8, picture)
-    except InputError:
-        return None
-    return face
 
 
 def _none(tracks: Tracks, faces: str | int) -> str:

@@ -53,7 +53,7 @@ FLOORS = [
         "ffclip_core.perceptual",
         "ffclip_core.pictures",
     },
-    {"ffclip_core.finite"},
+    {"ffclip_core.finite", "ffclip_core.ordinary"},
     {"ffclip_core.errors"},
     {"cuda_ops"},
     {"bootstrap"},

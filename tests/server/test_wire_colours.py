@@ -14,7 +14,10 @@ from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
 
-TYPES = [f"FFCLIP_{name}" for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING")]
+TYPES = [
+    f"FFCLIP_{name}"
+    for name in ("ENCODER", "TEXT_ENCODER", "MODULATOR", "GENERATOR", "LATENT", "EMBEDDING", "PLACEMENT")
+]
 COLOURS = """(types) => {
     const of = (colour) => Object.fromEntries(types.map((type) => [type, colour(type)]));
     return {

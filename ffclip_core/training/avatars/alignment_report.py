@@ -27,6 +27,7 @@ from .avatar import Avatar, label_row, sample
 from .dataset import TEST_SEEDS
 from .framings import KINDS, Framing, busy, draw_framed, frame_of, gradient
 from .judge import Judge
+from .report import table
 from .vocabulary import ATTRIBUTES
 
 _CORNERS = (-1 - 1j, -1 + 1j, 1 + 1j, 1 - 1j)
@@ -130,14 +131,14 @@ def report(measured: Measuring, nobody: int) -> str:
         f"{measured.count} avatars never seen in training, in each kind of picture. Written by `python -m "
         "ffclip.ffclip_core.training.evaluate_aligner`, whose help explains the columns.",
         "",
-        *_table(
+        *table(
             ("pictures", "found", "corner error, median", "95 %", "worst", "mirrored right", "found again: whole",
              "aligned", "true frame"),
             [*kinds, _line("all", rows)],
         ),
         "How often a picture is rightly told to be mirrored or not, by hairstyle.",
         "",
-        *_table(("hair", "not mirrored", "mirrored"), hair),
+        *table(("hair", "not mirrored", "mirrored"), hair),
         f"In {measured.false_alarms(nobody)} of {nobody} pictures without anybody a face is found. A whole drawing of "
         f"256 px takes {1000 * seconds:.0f} ms.",
         "",
@@ -159,8 +160,3 @@ def _line(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _percent(values: Sequence[bool]) -> str:
     return f"{100 * float(np.mean(values)):.1f} %" if values else "–"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]

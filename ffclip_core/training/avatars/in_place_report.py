@@ -24,6 +24,7 @@ from .dataset import TEST_SEEDS
 from .framings import KINDS, Framing, draw_framed, frame_of
 from .judge import Judge
 from .prompts import EVALUATION_PROMPTS
+from .report import table
 from .vocabulary import ATTRIBUTES, SIZE
 
 _NAMES = list(ATTRIBUTES)
@@ -53,8 +54,8 @@ def report(editor: Editor, judge: Judge, count: int) -> str:
         f"{count} edits in each kind of picture, through Editor.edit_in_place. Written by `python -m "
         "ffclip.ffclip_core.training.evaluate_in_place`, whose help explains the columns.",
         "",
-        *_table(("pictures", *head), [*by_kind, ("all", *_means(edits))]),
-        *_table(("what was asked for", *head), by_asked),
+        *table(("pictures", *head), [*by_kind, ("all", *_means(edits))]),
+        *table(("what was asked for", *head), by_asked),
     ])  # fmt: skip
 
 
@@ -103,8 +104,3 @@ def _means(edits: list[Edit]) -> tuple[str, ...]:
         np.mean([edit.untouched for edit in edits]),
     )  # fmt: skip
     return tuple(f"{100 * share:.1f} %" for share in shares)
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return [*lines, *("| " + " | ".join(row) + " |" for row in rows), ""]

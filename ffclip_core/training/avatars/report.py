@@ -49,20 +49,20 @@ def report(evaluation: Evaluation, most: int) -> str:
         "Judge: how often the judge reads the drawn picture rightly. Survives: how often it reads the drawn attribute "
         "from the inversion.",
         "",
-        *_table(("attribute", "judge", "survives", "n"), _readings(evaluation)),
+        *table(("attribute", "judge", "survives", "n"), _readings(evaluation)),
         "## Edits",
         "",
         "Means over prompts.",
         "",
-        *_table(("prompts", *head), [(name, *_means(scores)) for name, scores in _groups(asked).items()]),
+        *table(("prompts", *head), [(name, *_means(scores)) for name, scores in _groups(asked).items()]),
         "## Rows of edits",
         "",
         f"On {min(_IN_ROWS, len(evaluation.avatars))} avatars.",
         "",
-        *_table(("edit", "success", "all right"), [(number, *map(_percent, both)) for number, both in in_rows]),
+        *table(("edit", "success", "all right"), [(number, *map(_percent, both)) for number, both in in_rows]),
         "## Every prompt",
         "",
-        *_table(("kind", "prompt", *head), [(row.kind, row.prompt, *_means([row.score])) for row in asked]),
+        *table(("kind", "prompt", *head), [(row.kind, row.prompt, *_means([row.score])) for row in asked]),
     ]
     return "\n".join(lines)
 
@@ -130,7 +130,8 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of Markdown, the last one empty."""
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -52,7 +53,8 @@ def test_faces_are_counted_from_the_left(editor: Editor, two: Tensor) -> None:
 def test_a_text_for_each_face(editor: Editor, two: Tensor) -> None:
     result = editor.edit_in_place(two, ["purple hair", "wearing glasses"], faces="all")
     single = editor.edit_in_place(two, "wearing glasses", faces=1)
-    assert torch.allclose(result[:, :, 230:], single[:, :, 230:], atol=1e-5)
+    # Drawn in a batch of two and alone: ten layers of sums of 128 by 9 numbers.
+    assert golden.error(result[:, :, 230:], single[:, :, 230:]) < golden.rounding(9 * 128, layers=10)
     assert not torch.equal(result[:, :, :230], two[:, :, :230])
     with pytest.raises(InputError, match="3 prompts for 2 faces of picture 0"):
         editor.edit_in_place(two, ["a", "b", "c"], faces="all")
