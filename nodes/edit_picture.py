@@ -189,7 +189,7 @@ def _said(prepared: in_place.Prepared, edited: in_place.Edited, find: Any) -> li
     lines += list(dict.fromkeys(fit.sentence() for fit in edited.fits if fit is not None))[:2]
     beyond = sorted({side for sides in edited.beyond for side in sides})
     if beyond:
-        lines.append(f"The edit goes on {' and '.join(beyond)} of what the model sees; there the picture stays.")
+        lines.append(f"The edit goes on beyond what the model sees ({', '.join(beyond)}); there the picture stays.")
     return lines
 
 

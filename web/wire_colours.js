@@ -10,7 +10,7 @@ const COLOURS = {
     FFCLIP_GENERATOR: "#e5484d",
     FFCLIP_LATENT: "#e17bd0",
     FFCLIP_EMBEDDING: "#6aa84f",
-    FFCLIP_PLACEMENT: "#c77b30",
+    FFCLIP_PLACEMENT: "#0084f0",
 };
 
 // The page clears the colours of types that its palette lacks each time a palette is chosen: what is clear is ours.
