@@ -21,6 +21,7 @@ _PIECE = 1 << 20
 _EIGHT_BITS = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 _FLOAT8 = {getattr(torch, name) for name in _EIGHT_BITS if hasattr(torch, name)}
 _ENDED = "is incomplete: it ends within its numbers; download it again"
+_NOT_UNPACKED = "is damaged: its archive can't be unpacked; download it again"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Entry:
             if self.checked and at >= end:
                 return
         if at != self.length:
-            raise CheckpointError(_ENDED)
+            raise CheckpointError(_NOT_UNPACKED)
         if self.crc and found != self.crc:
             raise CheckpointError(
                 "is damaged: some of its numbers do not fit the checksum that the archive has for them (they changed "
@@ -131,6 +132,8 @@ class Entry:
                 while left and not machine.eof:
                     if not data:
                         data = file.read(min(_PIECE, packed))
+                        if packed and not data:
+                            raise CheckpointError(_ENDED)
                         packed -= len(data)
                     piece = machine.decompress(data, min(_PIECE, left))
                     if not data and not piece:
@@ -139,7 +142,7 @@ class Entry:
                     left -= len(piece)
                     yield piece
         except zlib.error as error:
-            raise CheckpointError("is damaged: its archive can't be unpacked; download it again") from error
+            raise CheckpointError(_NOT_UNPACKED) from error
 
 
 def _fill(path: Path, position: int, room: memoryview) -> None:

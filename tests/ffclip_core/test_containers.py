@@ -12,6 +12,7 @@ import pickle
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -105,6 +106,21 @@ def test_numbers_that_changed_on_the_way(entry: str, method: int, tmp_path: Path
     repacked(tmp_path / "g.pt", "g/", method)
     flip(tmp_path / "g.pt", entry)
     assert "is damaged" in sentence(tmp_path / "g.pt")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.9])
+def test_packed_numbers_that_unpack_to_too_few(part: float, tmp_path: Path) -> None:
+    """A changed bit can end them early: the file is whole for all that, so it is not called incomplete."""
+    entry = stored.Entry(tmp_path / "x", 0, 100_000, 1, 0)
+    data = zlib.compress(bytes(100_000)[: int(100_000 * part)], wbits=-zlib.MAX_WBITS)
+    for packed in (data, data[:-3]):
+        entry.path.write_bytes(packed)
+        entry.packed = len(packed)
+        with pytest.raises(CheckpointError, match="is damaged: its archive can't be unpacked"):
+            entry.read()
+    entry.packed += 10
+    with pytest.raises(CheckpointError, match="is incomplete"):
+        entry.read()
 
 
 def test_numbers_that_changed_in_a_part_that_no_tensor_shows(tmp_path: Path) -> None:
