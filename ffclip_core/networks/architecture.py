@@ -24,6 +24,13 @@ class Architecture:
         }
 
 
+def channels_to(size: int, channels: Mapping[int, int]) -> dict[int, int]:
+    """Those of the resolutions from 4 px to size; raises ValueError for a size that is none of these."""
+    if size < 8 or size & (size - 1):
+        raise ValueError(f"the size is a power of two from 8 on, not {size}")
+    return {2**i: channels[2**i] for i in range(2, size.bit_length())}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): item for key, item in value.items()}

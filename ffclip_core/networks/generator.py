@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..finite import require_finite, require_numbers
-from .architecture import Architecture
+from .architecture import Architecture, channels_to
 from .construction import in_float32
 from .layers import ConstantInput, EqualLinear, PixelNorm, StyledConv, ToRGB
 
@@ -48,10 +48,7 @@ class GeneratorArchitecture(Architecture):
     num_classes: int = 0
 
     def __post_init__(self) -> None:
-        if self.size < 8 or self.size & (self.size - 1):
-            raise ValueError(f"the size is a power of two from 8 on, not {self.size}")
-        needed = {2**i: self.channels[2**i] for i in range(2, int(math.log2(self.size)) + 1)}
-        object.__setattr__(self, "channels", needed)
+        object.__setattr__(self, "channels", channels_to(self.size, self.channels))
         if self.z_dim == self.latent_dim:
             object.__setattr__(self, "z_dim", None)
 
