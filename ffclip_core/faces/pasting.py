@@ -217,7 +217,7 @@ def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def changed(a: Tensor, b: Tensor, feather: float = FEATHER) -> Tensor:
-    """Where pictures [1, 3, h, w] in [0, 1] differ: [1, 1, h, w] in [0, 1]."""
+    """Where pictures [B, 3, h, w] in [0, 1] differ: [B, 1, h, w] in [0, 1]."""
     size = max(a.shape[2:])
     difference = blurred((a - b).abs().amax(1, keepdim=True), _NOISE * size)
     where = _smoothstep(difference, _FROM, _TO)

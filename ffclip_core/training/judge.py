@@ -13,7 +13,7 @@ from . import settings
 from .avatars.dataset import load
 from .avatars.judge import Judge
 from .loop import fit
-from .losses import attribute_losses
+from .losses.labels import attribute_losses
 from .pictures import roughen, to_network
 from .processes import launch
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..networks.text_encoder import TextEncoder
 from .facts import Attributes
-from .losses import sigmoid_loss, softmax_loss
+from .losses.text import sigmoid_loss, softmax_loss
 
 EMBED_DIM = 256
 TEXT = {"width": 96, "heads": 4, "layers": 2}

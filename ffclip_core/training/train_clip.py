@@ -4,7 +4,7 @@ python -m ffclip.ffclip_core.training.train_clip DATA RUN
 
 The drawn domain knows which captions are true of which pictures, so every caption × picture pair of a batch has a
 right answer: a balanced sigmoid loss over all pairs, a softmax over all true pictures of a caption and captions of a
-picture, and attribute heads on the image tower's features (losses.py).
+picture, and attribute heads on the image tower's features (losses/).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .avatars.edits import SPOKEN
 from .avatars.vocabulary import ATTRIBUTES
 from .facts import facts_of_picture, truth_matrix
 from .loop import fit
-from .losses import attribute_losses
+from .losses.labels import attribute_losses
 from .pictures import roughen, to_network
 from .processes import launch
 from .small_clip import SmallCLIP, clip_losses

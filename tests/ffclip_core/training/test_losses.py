@@ -6,19 +6,21 @@ import math
 from types import SimpleNamespace
 
 import golden
+import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
 from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
-from ffclip.ffclip_core.training.losses import (
-    attribute_losses,
+from ffclip.ffclip_core.training.losses.autoencoder import (
     face_weights,
+    feature_l1,
+    l1,
     laplacian_l1,
     pixel_losses,
-    sigmoid_loss,
-    softmax_loss,
 )
+from ffclip.ffclip_core.training.losses.labels import attribute_losses
+from ffclip.ffclip_core.training.losses.text import sigmoid_loss, softmax_loss
 from ffclip.ffclip_core.training.small_clip import clip_losses
 from ffclip.ffclip_core.training.style_metric import style_metric
 
@@ -115,6 +117,33 @@ def test_differences_of_pictures() -> None:
     weights = face_weights(box, 64, 4.0)[0, 0]
     assert set(weights[32:, 16:48].unique().tolist()) == {4} and weights.sum() == 64 * 64 + 3 * 32 * 32
     assert {name: float(loss) for name, loss in pixel_losses(flat, box).items()} == {"l1": 1.75, "laplacian": 1.0}
+
+
+@pytest.mark.parametrize("size", [(24, 40), (13, 18)])
+def test_pyramids_of_pictures_of_any_shape(size: tuple[int, int]) -> None:
+    difference = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    level, expected = difference.double().numpy(), 0.0
+    for _ in range(2):
+        height, width = (n // 2 for n in level.shape[2:])
+        small = level[:, :, : 2 * height, : 2 * width].reshape(2, 3, height, 2, width, 2).mean((3, 5))
+        rows, columns = (np.arange(n) * m // n for n, m in zip(level.shape[2:], (height, width), strict=True))
+        expected += np.abs(level - small[:, :, rows][:, :, :, columns]).mean()
+        level = small
+    expected += np.abs(level).mean()
+    assert float(laplacian_l1(difference, levels=3)) == pytest.approx(expected, rel=golden.rounding(6000))
+
+
+def test_features_are_compared_map_by_map() -> None:
+    drawn, wanted = (
+        torch.randn(2, 3, 6, 8, generator=torch.Generator().manual_seed(i)).requires_grad_() for i in range(2)
+    )
+    loss = feature_l1(lambda x: (x, 3 * x[:, :1]), drawn, wanted)
+    apart = (drawn - wanted).detach().double().abs()
+    expected = apart.mean() + 3 * apart[:, :1].mean()
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=golden.rounding(300))
+    assert float(l1(drawn, wanted).detach()) == pytest.approx(float(apart.mean()), rel=golden.rounding(300))
+    loss.backward()
+    assert drawn.grad is not None and wanted.grad is None
 
 
 def test_labels_that_are_not_there_cost_nothing() -> None:
