@@ -12,9 +12,9 @@ from torch import Tensor
 from . import settings
 from .avatars.dataset import load
 from .avatars.judge import Judge
-from .loop import fit
-from .losses.labels import attribute_losses
+from .losses import attribute_losses
 from .pictures import roughen, to_network
+from .plain_loop import fit
 from .processes import launch
 
 JUDGE = "judge.pt"

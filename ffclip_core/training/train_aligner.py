@@ -26,8 +26,8 @@ from . import settings
 from .avatars.vocabulary import FAMILY
 from .avatars.whole import load_whole
 from .avatars.wide import FACE, FRAME_HALF, PEOPLE, POINTS, Wide, fractions, to_places, wide
-from .loop import fit
 from .pictures import save_sheet
+from .plain_loop import fit
 from .processes import launch, wait_for_all
 
 SIZES = (32, 48, 64, 96, 144)

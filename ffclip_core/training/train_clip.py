@@ -22,9 +22,9 @@ from .avatars.dataset import load
 from .avatars.edits import SPOKEN
 from .avatars.vocabulary import ATTRIBUTES
 from .facts import facts_of_picture, truth_matrix
-from .loop import fit
-from .losses.labels import attribute_losses
+from .losses import attribute_losses
 from .pictures import roughen, to_network
+from .plain_loop import fit
 from .processes import launch
 from .small_clip import SmallCLIP, clip_losses
 

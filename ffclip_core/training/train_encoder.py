@@ -21,8 +21,8 @@ from . import settings
 from .avatars.dataset import load
 from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
-from .loop import fit
 from .pictures import soften, to_network
+from .plain_loop import fit
 from .processes import launch
 
 NUM_LAYERS = 10

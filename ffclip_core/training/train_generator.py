@@ -22,10 +22,10 @@ from . import settings
 from .avatars.dataset import load
 from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
-from .loop import fit
-from .losses.autoencoder import pixel_losses
+from .losses import pixel_losses
 from .mapping import fit_mapping
 from .pictures import save_sheet, to_network
+from .plain_loop import fit
 from .processes import launch
 
 CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}

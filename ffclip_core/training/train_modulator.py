@@ -31,8 +31,8 @@ from .avatars.prompts import SHEET_PROMPTS
 from .avatars.vocabulary import ATTRIBUTES, FAMILY
 from .codes import Codes
 from .inversion import stored_inversions
-from .loop import fit
 from .pictures import save_sheet, to_network
+from .plain_loop import fit
 from .processes import launch
 from .small_clip import export_text_encoder, load_clip
 from .style_metric import style_metric

@@ -18,7 +18,8 @@ pytest.importorskip("tqdm", reason="training needs the extra `train`")
 
 from ffclip.bootstrap.links import link
 from ffclip.ffclip_core.dev import ROOT
-from ffclip.ffclip_core.training import loop, processes, settings
+from ffclip.ffclip_core.training import plain_loop as loop
+from ffclip.ffclip_core.training import processes, settings
 from ffclip.ffclip_core.training.settings import Run
 
 RATE = 0.01
@@ -179,7 +180,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 WORKERS = """
 import torch
 import numpy as np
-from ffclip.ffclip_core.training import inversion, loop
+from ffclip.ffclip_core.training import inversion, plain_loop as loop
 
 class Encoder(torch.nn.Linear):
     num_layers, latent_dim, seen = 2, 3, 0

@@ -1,0 +1,157 @@
+"""One or several processes that train the same networks, each on its share of every batch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional
+from torch import Tensor
+from torch.multiprocessing import get_context
+from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, ProcessRaisedException, spawn
+
+from ...errors import FFCLIPError, InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """This process's number, how many there are, and its device: Run(**vars(process), folder=…)."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device
+
+
+def choose_device(name: str) -> torch.device:
+    """auto (cuda or mps where there is one), cpu, cuda or mps.
+
+    Raises:
+        InputError: another name, or a device that PyTorch does not find.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, found in there.items() if found))
+    if name not in there:
+        raise InputError(f"The device {name!r} is none of auto, cpu, cuda and mps.")
+    if not there[name]:
+        raise InputError(f"PyTorch finds no device {name!r} here; auto takes what there is, and cpu works everywhere.")
+    return torch.device(name)
+
+
+def workers_for(batches: Iterable[int], device: torch.device) -> int:
+    """How many processes share the batches evenly: on a CPU as many as there are cores, at most, and elsewhere one.
+
+    On a CPU, processes of one thread each train small networks faster than one process of as many threads.
+    """
+    if device.type != "cpu":
+        return 1
+    batches = list(batches)
+    return next(n for n in range(os.cpu_count() or 1, 0, -1) if not any(batch % n for batch in batches))
+
+
+def launch(worker: Callable[..., None], *more: Any, device: torch.device, workers: int) -> None:
+    """Call worker(process, *more) in as many processes, or as one of those that torchrun has started.
+
+    A single worker runs in this process. Others are new ones of one thread each, so worker and more can be pickled.
+
+    Raises:
+        FFCLIPError: what one of them raised.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        rank, world, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+        _join(Process(rank=rank, world=world, device=device), local, "env://", worker, more)
+    elif workers == 1:
+        worker(Process(device=device), *more)
+    else:
+        _spawn(workers, device, worker, more)
+
+
+def gather(x: Tensor) -> Tensor:
+    """x [size, …] of all processes, one below the other, [processes · size, …], with gradients to all of them: what a
+    loss over all pairs of a batch is computed of. In a single process x itself."""
+    return torch.cat(torch.distributed.nn.functional.all_gather(x)) if dist.is_initialized() else x
+
+
+@torch.no_grad()
+def mean(x: Tensor) -> Tensor:
+    """The mean over all processes of a tensor of any shape, without gradients."""
+    if not dist.is_initialized():
+        return x
+    total = x.detach().clone()
+    dist.all_reduce(total)
+    return total / dist.get_world_size()
+
+
+def any_of(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is up in any process."""
+    return flag if not dist.is_initialized() else bool(mean(torch.tensor(float(flag), device=device)))
+
+
+def from_first(value: Any) -> Any:
+    """The first process's value, in every process."""
+    if not dist.is_initialized():
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
+
+
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def _join(process: Process, local: int, meeting: str, worker: Callable[..., None], more: tuple) -> None:
+    if process.device.type == "cuda":
+        torch.cuda.set_device(local)
+        process = Process(rank=process.rank, world=process.world, device=torch.device("cuda", local))
+    backend = "nccl" if process.device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, init_method=meeting, rank=process.rank, world_size=process.world)
+    try:
+        worker(process, *more)
+    finally:
+        dist.destroy_process_group()
+
+
+def _spawn(workers: int, device: torch.device, worker: Callable[..., None], more: tuple) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        meeting = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    errors = get_context("spawn").SimpleQueue()
+    arguments = (workers, device, meeting, errors, worker, more)
+    context = cast(ProcessContext, spawn(_child, arguments, workers, join=False))
+
+    def pass_on(*_: object) -> None:
+        for process in context.processes:
+            process.terminate()
+
+    before = {kind: signal.signal(kind, pass_on) for kind in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not context.join():
+            pass
+    except (ProcessExitedException, ProcessRaisedException):
+        if errors.empty():
+            raise
+        raise errors.get() from None
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def _child(
+    rank: int, workers: int, device: torch.device, meeting: str, errors: Any, worker: Callable[..., None], more: tuple
+) -> None:
+    torch.set_num_threads(1)
+    try:
+        _join(Process(rank=rank, world=workers, device=device), rank, meeting, worker, more)
+    except FFCLIPError as error:
+        errors.put(error)
+        sys.exit(1)
