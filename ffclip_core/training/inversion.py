@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from ..networks.encoder import Encoder
+from .loop import Run, wait_for_all
 from .pictures import to_network
-from .processes import wait_for_all
-from .settings import Run
 
 
 @torch.no_grad()
@@ -19,20 +18,20 @@ def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
 
 
 @torch.no_grad()
-def stored_inversions(encoder: Encoder, run: Run, rank: int, pictures: np.ndarray) -> np.ndarray:
+def stored_inversions(encoder: Encoder, run: Run, pictures: np.ndarray) -> np.ndarray:
     """Codes of the pictures, float16 [N, L, D], computed once for an encoder, by all processes together."""
     path = run.folder / "codes.npy"
     done = path.with_suffix(".done")
     mark = str(sum(float(weight.double().abs().sum()) for weight in encoder.parameters()))
     if not done.exists() or done.read_text() != mark:
-        if rank == 0:
+        if run.rank == 0:
             shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
             np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-        wait_for_all(run)
+        wait_for_all()
         codes = np.load(path, mmap_mode="r+")
-        for start in range(125 * rank, len(codes), 125 * run.workers):
+        for start in range(125 * run.rank, len(codes), 125 * run.world):
             codes[start : start + 125] = encoder(to_network(pictures[start : start + 125], run.device)).cpu().numpy()
         codes.flush()
-        wait_for_all(run)
+        wait_for_all()
         done.write_text(mark)
     return np.load(path, mmap_mode="r")

@@ -9,10 +9,11 @@ asked of a cell is known; beside that, the frame that is fitted to the cells' pl
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -22,13 +23,12 @@ from torch import Tensor
 from ..checkpoints import save_part
 from ..faces.drawn import LOOSE
 from ..networks.aligner import CELL, Aligner, Cells, cell_centres, fit_frames
-from . import settings
+from .avatars.command import learning, parser, train
 from .avatars.vocabulary import FAMILY
 from .avatars.whole import load_whole
 from .avatars.wide import FACE, FRAME_HALF, PEOPLE, POINTS, Wide, fractions, to_places, wide
+from .loop import Player, Run, Share, fit, wait_for_all
 from .pictures import save_sheet
-from .plain_loop import fit
-from .processes import launch, wait_for_all
 
 SIZES = (32, 48, 64, 96, 144)
 """Sides of the pictures, px; one batch has some of each."""
@@ -43,34 +43,37 @@ def new_aligner() -> Aligner:
     return Aligner(face=tuple(round(value, 4) for value in face), points=fractions(POINTS), family=FAMILY)
 
 
-def _worker(rank: int, run: settings.Run, drawn: int) -> None:
-    if rank == 0:
-        load_whole(run.data, drawn)
-    wait_for_all(run)
-    drawings = load_whole(run.data, drawn)
+def _worker(run: Run, arguments: argparse.Namespace) -> None:
+    if run.rank == 0:
+        load_whole(arguments.data, arguments.drawings)
+    wait_for_all()
+    drawings = load_whole(arguments.data, arguments.drawings)
     aligner = new_aligner().to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        each = max(1, run.batch // len(SIZES))
+    def losses(share: Share) -> dict[str, Tensor]:
+        rng = share.rng("pictures", share.first)
+        each = max(1, share.size // len(SIZES))
         pictures = [wide(drawings, each, size, rng) for size in SIZES]
         whole, near = (
             join([example(one, aligner.input_size, rng, near) for one in pictures]) for near in (False, True)
         )
         x, frames, there, mirrored, seen = (part.to(run.device) for part in join([whole, near, flipped(near)]))
         # At last the batch statistics are frozen, and nothing is rounded.
-        aligner.train(step < 0.7 * run.steps)
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=step < 0.7 * run.steps):
+        aligner.train(share.step < 0.7 * run.steps)
+        with share.autocast(share.step < 0.7 * run.steps):
             cells = aligner(x.contiguous(memory_format=torch.channels_last))
         _, one, other = cells.mirrored.chunk(3)
         side = mirrored_loss(one - other, mirrored.chunk(3)[1])
         return alignment_losses(cells, frames, there, seen) | {"mirrored": side}
 
-    def sheet(network: Aligner, folder: Path) -> None:
-        _sheet(network, drawings, folder)
+    player = Player.of("aligner", aligner, losses, learning(arguments, ema=0.998, clip=1.0, rates={"mirrored": 0.3}))
 
-    trained = fit(rank, run, aligner, losses, ema=0.998, clip=1.0, rates={"mirrored": 0.3}, sheet=sheet)
-    if rank == 0:
-        save_part(run.folder / "aligner.safetensors", trained)
+    def average() -> Aligner:
+        return cast(Aligner, player.averages["network"])
+
+    fit(run, [player], sheet=lambda step: _sheet(average(), drawings, run.folder))
+    if run.rank == 0:
+        save_part(run.folder / "aligner.safetensors", average().cpu())
 
 
 class Examples(NamedTuple):
@@ -200,7 +203,6 @@ def _sheet(aligner: Aligner, drawings: np.ndarray, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = settings.parser(__doc__, steps=2000, batch=25, learning_rate=3e-3)
-    parser.add_argument("--drawings", type=int, default=_DRAWINGS, help="how many avatars are drawn")
-    arguments = parser.parse_args()
-    launch(_worker, arguments, arguments.drawings)
+    options = parser(__doc__, steps=2000, batch=25, learning_rate=3e-3)
+    options.add_argument("--drawings", type=int, default=_DRAWINGS, help="how many avatars are drawn")
+    train(_worker, options.parse_args())

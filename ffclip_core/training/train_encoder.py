@@ -8,6 +8,7 @@ drawing counts there, small ones as well as large ones.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import cast
 
@@ -17,19 +18,18 @@ from torch import Tensor
 
 from ..checkpoints import save_part
 from ..networks.encoder import Encoder, StyleHead
-from . import settings
+from .avatars.command import learning, parser, train
 from .avatars.dataset import load
 from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
+from .loop import Player, Run, Share, fit
 from .pictures import soften, to_network
-from .plain_loop import fit
-from .processes import launch
 
 NUM_LAYERS = 10
 
 
-def _worker(rank: int, run: settings.Run) -> None:
-    data = load(run.data)
+def _worker(run: Run, arguments: argparse.Namespace) -> None:
+    data = load(arguments.data)
     pictures = data.pictures
     space = Codes.of(torch.from_numpy(data.parameters[0]), NUM_LAYERS)
     codes = space.to(run.device)
@@ -43,20 +43,21 @@ def _worker(rank: int, run: settings.Run) -> None:
         family=FAMILY,
     ).to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
-    def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
+    def losses(share: Share) -> dict[str, Tensor]:
         # At last the batch statistics are frozen: exact colours should not depend on neighbours.
-        encoder.train(step < 0.7 * run.steps)
-        side = int(rng.integers(2))
-        rows = np.sort(rng.integers(0, len(data.facts), run.batch))
+        encoder.train(share.step < 0.7 * run.steps)
+        rng = share.rng("picture")
+        side, rows = int(rng.integers(2)), np.sort(share.rows(len(data.facts)))
         x = to_network(pictures[side][rows], run.device)
         wanted = codes.w(torch.from_numpy(data.parameters[side, rows]).to(run.device))[:, None]
-        with torch.autocast(run.device.type, torch.bfloat16):
+        with share.autocast():
             w = encoder(soften(x, rng) if rng.random() < 0.25 else x)
         return {"codes": (w.float() - wanted).square().mean()}
 
-    trained = fit(rank, run, encoder, losses, ema=0.998, clip=1.0)
-    if rank == 0:
-        finish(trained, space, run.folder)
+    player = Player.of("encoder", encoder, losses, learning(arguments, ema=0.998, clip=1.0))
+    fit(run, [player])
+    if run.rank == 0:
+        finish(cast(Encoder, player.averages["network"].cpu()), space, run.folder)
 
 
 @torch.no_grad()
@@ -69,4 +70,4 @@ def finish(encoder: Encoder, codes: Codes, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    launch(_worker, settings.parser(__doc__, steps=4500, batch=32, learning_rate=2e-3).parse_args())
+    train(_worker, parser(__doc__, steps=4500, batch=32, learning_rate=2e-3).parse_args())

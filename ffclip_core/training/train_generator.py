@@ -10,7 +10,9 @@ Gaussian of the codes, and latent_avg is set to their mean.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,21 +20,20 @@ from torch import Tensor
 
 from ..checkpoints import save_part
 from ..networks.generator import Generator
-from . import settings
+from .avatars.command import learning, parser, train
 from .avatars.dataset import load
 from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
+from .loop import Player, Run, Share, fit
 from .losses import pixel_losses
 from .mapping import fit_mapping
 from .pictures import save_sheet, to_network
-from .plain_loop import fit
-from .processes import launch
 
 CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}
 
 
-def _worker(rank: int, run: settings.Run) -> None:
-    data = load(run.data)
+def _worker(run: Run, arguments: argparse.Namespace) -> None:
+    data = load(arguments.data)
     pictures = data.pictures
     boxes = torch.from_numpy(data.face_boxes).to(run.device)
     generator = Generator(size=SIZE, channels=CHANNELS, latent_dim=LATENT_DIM, num_mapping_layers=4, family=FAMILY)
@@ -45,24 +46,27 @@ def _worker(rank: int, run: settings.Run) -> None:
         w = codes.w(torch.from_numpy(data.parameters[side, rows]).to(run.device))
         return network(w[:, None].expand(-1, network.num_layers, -1), noise="none")
 
-    def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        side = int(rng.integers(2))
-        rows = np.sort(rng.integers(0, len(boxes), run.batch))
+    def losses(share: Share) -> dict[str, Tensor]:
+        side, rows = int(share.rng("side").integers(2)), np.sort(share.rows(len(boxes)))
         # Coarser numbers are faster, and do until the end is near.
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=step < 0.8 * run.steps):
+        with share.autocast(share.step < 0.8 * run.steps):
             picture = drawn(generator, side, rows)
         return pixel_losses(picture.float() - to_network(pictures[side][rows], run.device), boxes[rows])
 
-    def drawings(average: Generator, folder: Path) -> None:
-        some = np.arange(min(16, len(boxes)))
-        with torch.no_grad():
-            rows = [to_network(pictures[0][some], run.device), drawn(average, 0, some)]
-        save_sheet(rows, folder / "drawings.png")
+    player = Player.of("generator", generator, losses, learning(arguments, ema=0.998, clip=5.0))
 
-    trained = fit(rank, run, generator, losses, ema=0.998, clip=5.0, sheet=drawings, sheet_every=250)
-    if rank == 0:
+    def average() -> Generator:
+        return cast(Generator, player.averages["network"])
+
+    def drawings(step: int) -> None:
+        some = np.arange(min(16, len(boxes)))
+        rows = [to_network(pictures[0][some], run.device), drawn(average(), 0, some)]
+        save_sheet(rows, run.folder / "drawings.png")
+
+    fit(run, [player], sheet=drawings)
+    if run.rank == 0:
         # A trial of a few steps shall not end in thousands.
-        finish(trained, space, torch.from_numpy(data.parameters[0]), run.folder, min(3000, run.steps))
+        finish(average().cpu(), space, torch.from_numpy(data.parameters[0]), run.folder, min(3000, run.steps))
 
 
 @torch.no_grad()
@@ -79,4 +83,4 @@ def finish(generator: Generator, codes: Codes, parameters: Tensor, folder: Path,
 
 
 if __name__ == "__main__":
-    launch(_worker, settings.parser(__doc__, steps=16000, batch=16, learning_rate=2e-2).parse_args())
+    train(_worker, parser(__doc__, steps=16000, batch=16, learning_rate=2e-2).parse_args())

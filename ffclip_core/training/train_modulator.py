@@ -7,12 +7,13 @@ The drawn domain knows what the edited picture is drawn from (Avatar.edit_plainl
 encoder(picture) and a caption of changed facts, w + Δw is to have the parameters of the edited drawing where they
 change, and those of w where they do not. Differences are measured in the styles that the generator computes from the
 codes and in the codes themselves. One in ten captions says only what is true already, and a quarter of each batch
-starts from what the blocks made of the step before, as edits in a row do. (FFCLIP's published losses, which know no
+starts from what the blocks make of another caption, as edits in a row do. (FFCLIP's published losses, which know no
 edited picture, are not used here.)
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import cast
 
@@ -23,21 +24,20 @@ from torch import Tensor, nn
 
 from ..checkpoints import load_encoder, load_generator, save_part
 from ..networks.modulation import Modulator
-from . import settings
-from .avatars.avatar import Avatar, sample
+from .avatars.avatar import sample
+from .avatars.command import learning, parser, train
 from .avatars.dataset import load
-from .avatars.edits import edits
+from .avatars.edits import Edits, edits
 from .avatars.prompts import SHEET_PROMPTS
 from .avatars.vocabulary import ATTRIBUTES, FAMILY
 from .codes import Codes
 from .inversion import stored_inversions
+from .loop import Player, Run, Share, fit
 from .pictures import save_sheet, to_network
-from .plain_loop import fit
-from .processes import launch
 from .small_clip import export_text_encoder, load_clip
 from .style_metric import style_metric
 
-_CHAINED = 0.25
+_EDITED_BEFORE = 0.25
 _RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
 
 
@@ -59,14 +59,14 @@ def begin(model: Modulator) -> None:
     cast(nn.Linear, last.beta_[3]).bias.fill_(0.5)  # Where the leaky ReLU lets both signs pass.
 
 
-def _worker(rank: int, run: settings.Run, generator_run: Path, encoder_run: Path, clip_path: Path) -> None:
-    data = load(run.data)
-    clip = load_clip(clip_path, ATTRIBUTES).to(run.device)
-    generator = load_generator(generator_run / "generator.safetensors").to(run.device)
-    encoder = load_encoder(encoder_run / "encoder.safetensors")
+def _worker(run: Run, arguments: argparse.Namespace) -> None:
+    data = load(arguments.data)
+    clip = load_clip(arguments.clip, ATTRIBUTES).to(run.device)
+    generator = load_generator(arguments.generator / "generator.safetensors").to(run.device)
+    encoder = load_encoder(arguments.encoder / "encoder.safetensors")
     encoder = encoder.to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     pictures = data.pictures[0]
-    inverted = stored_inversions(encoder, run, rank, pictures)
+    inverted = stored_inversions(encoder, run, pictures)
     codes = Codes.of(torch.from_numpy(data.parameters[0]), generator.num_layers).to(run.device)
     some = torch.from_numpy(data.parameters[0, :10_000]).to(run.device)
     metric = style_metric(generator, codes, codes.w(some))
@@ -77,20 +77,26 @@ def _worker(rank: int, run: settings.Run, generator_run: Path, encoder_run: Path
     def inversions(rows: np.ndarray | slice) -> Tensor:
         return torch.from_numpy(inverted[rows].astype(np.float32)).to(run.device)
 
-    chained: list[tuple[list[Avatar], Tensor]] = []
-
-    def losses(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        avatars, w = chained.pop() if chained else ([], torch.empty(0, device=run.device))
-        rows = rng.integers(0, len(inverted), run.batch - len(avatars))
-        w = torch.cat([inversions(rows), w])
-        batch = edits(codes, [*(sample(int(row)) for row in rows), *avatars], w, rng)
+    def edited(batch: Edits) -> Tensor:
         with torch.no_grad():
             e = clip.encode_text(open_clip.tokenize(batch.captions).to(run.device))
-        edited = w + model.modulate(w, e, torch.float32).delta
-        # Of fresh ones and of those in a row already, so that some rows are long.
-        some = rng.permutation(run.batch)[: int(run.batch * _CHAINED)]
-        chained.append(([batch.avatars[i] for i in some], edited[some].detach()))
-        error = edited - batch.wanted
+        return batch.w + model.modulate(batch.w, e, torch.float32).delta
+
+    def losses(share: Share) -> dict[str, Tensor]:
+        rng = share.rng("edits", share.first)
+        rows = share.rows(len(inverted))
+        avatars, w = [sample(int(row)) for row in rows], inversions(rows)
+        # Some have been edited before, and of these some more than once.
+        again = np.flatnonzero(rng.random(len(rows)) < _EDITED_BEFORE)
+        while len(again):
+            earlier = edits(codes, [avatars[i] for i in again], w[again], rng)
+            for i, avatar in zip(again, earlier.avatars, strict=True):
+                avatars[i] = avatar
+            with torch.no_grad():
+                w[again] = edited(earlier)
+            again = again[rng.random(len(again)) < _EDITED_BEFORE]
+        batch = edits(codes, avatars, w, rng)
+        error = edited(batch) - batch.wanted
         along = codes.along(error)
         unseen = error - along @ codes.directions
         return {
@@ -99,29 +105,32 @@ def _worker(rank: int, run: settings.Run, generator_run: Path, encoder_run: Path
             "unseen": 0.01 * unseen.square().mean(),
         }
 
-    def drawings(average: nn.Module, folder: Path) -> None:
-        with torch.no_grad():
-            e = clip.encode_text(open_clip.tokenize(list(SHEET_PROMPTS)).to(run.device))
-            sheet_rows = []
-            for row in range(min(8, len(inverted))):
-                w = inversions(slice(row, row + 1)).expand(len(e), -1, -1)
-                drawn = generator(torch.cat([w[:1], w + average(w, e)]), noise="none")
-                sheet_rows.append(torch.cat([to_network(pictures[row : row + 1], run.device), drawn]))
-        save_sheet(sheet_rows, folder / "edits.png")
+    player = Player.of("modulator", model, losses, learning(arguments, ema=0.998, clip=1.0, rates=_RATES))
 
-    trained = fit(rank, run, model, losses, ema=0.998, clip=1.0, rates=_RATES, sheet=drawings)
-    if rank == 0:
-        save_part(run.folder / "modulator.safetensors", trained, torch.float32)
+    def average() -> Modulator:
+        return cast(Modulator, player.averages["network"])
+
+    def drawings(step: int) -> None:
+        e = clip.encode_text(open_clip.tokenize(list(SHEET_PROMPTS)).to(run.device))
+        sheet_rows = []
+        for row in range(min(8, len(inverted))):
+            w = inversions(slice(row, row + 1)).expand(len(e), -1, -1)
+            drawn = generator(torch.cat([w[:1], w + average()(w, e)]), noise="none")
+            sheet_rows.append(torch.cat([to_network(pictures[row : row + 1], run.device), drawn]))
+        save_sheet(sheet_rows, run.folder / "edits.png")
+
+    fit(run, [player], sheet=drawings)
+    if run.rank == 0:
+        save_part(run.folder / "modulator.safetensors", average().cpu(), torch.float32)
         save_part(run.folder / "text_encoder.safetensors", export_text_encoder(clip.cpu(), FAMILY))
 
 
 def main() -> None:
-    parser = settings.parser(__doc__, steps=5000, batch=64, learning_rate=3e-3)
-    parser.add_argument("--generator", type=Path, required=True, help="the folder that train_generator wrote")
-    parser.add_argument("--encoder", type=Path, required=True, help="the folder that train_encoder wrote")
-    parser.add_argument("--clip", type=Path, required=True, help="clip.pt that train_clip wrote")
-    arguments = parser.parse_args()
-    launch(_worker, arguments, arguments.generator, arguments.encoder, arguments.clip)
+    options = parser(__doc__, steps=5000, batch=128, learning_rate=3e-3)
+    options.add_argument("--generator", type=Path, required=True, help="the folder that train_generator wrote")
+    options.add_argument("--encoder", type=Path, required=True, help="the folder that train_encoder wrote")
+    options.add_argument("--clip", type=Path, required=True, help="clip.pt that train_clip wrote")
+    train(_worker, options.parse_args())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from .players import Player
 from .processes import any_of
 from .run import Run, seeded
 from .stopping import StoppedError, asked_to_stop
+from .storage import storing
 
 
 def fit(
@@ -34,18 +35,24 @@ def fit(
     number of steps done, are called in the first process alone, without gradients, with all networks in eval mode.
     stop is asked after each step whether to end there; progress gets the number of steps done after each.
 
-    The checkpoint is written every run.save_every seconds, at the end, and when the run is asked to end. A run that was
-    killed at any moment, and is called again, gives the same weights and the same log to the last bit, on the same
-    machine.
+    A checkpoint is written at the start, every run.save_every seconds, at the end, and when the run is asked to end. A
+    run that was killed at any moment, and is called again, gives the same weights and the same log to the last bit, on
+    the same machine. It may be called where gradients are off, and leaves torch's own state as it was.
 
     Raises:
         StoppedError: SIGINT or SIGTERM came, or stop() said so; the state is saved.
-        CheckpointError: the checkpoint is damaged, of other settings, or can't be written; the last one stays.
+        StorageError: the folder can't be written to; the last checkpoint stays.
+        CheckpointError: the checkpoint is damaged or of other settings.
         NotFiniteError: a loss or a gradient is no finite number; the last checkpoint stays.
     """
     with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
         stack.enter_context(seeded(run.seed, run.device))
         asked = stack.enter_context(asked_to_stop(stop))
+        if run.rank == 0:
+            with storing(run.folder):
+                run.folder.mkdir(parents=True, exist_ok=True)
         learners = [Learner(player, run) for player in players]
         checkpoint = Checkpoint(run, learners)
         start, state = checkpoint.load()
@@ -55,34 +62,36 @@ def fit(
             learner.switch(False)
             stack.callback(learner.player.eval)
             stack.callback(learner.switch, True)
-        log = Log(run, start, state)
+        with storing(run.folder):
+            log = Log(run, start, state)
         stack.callback(log.close)
+
+        def show(call: Callable[[int], None] | None, done: int) -> None:
+            if call and run.rank == 0:
+                with at_rest(players), storing(run.folder, f"; {checkpoint.kept()}"):
+                    call(done)
+
         saved = time.monotonic()
         for done in range(start + 1, run.steps + 1):
-            log.add(done, _step(run, learners, checkpoint, done - 1))
-            ending = any_of(asked(), run.device)
-            last = done == run.steps
+            values = _step(learners, checkpoint, done - 1)
+            with storing(log.path, f"; {checkpoint.kept()}"):
+                log.add(done, values)
             if progress:
                 progress(done)
-            if run.rank == 0 and sheet and (done % run.sheet_every == 0 or last):
-                with at_rest(players):
-                    sheet(done)
+            last, ending = done == run.steps, any_of(asked(), run.device)
+            if done % run.sheet_every == 0 or last:
+                show(sheet, done)
             if run.rank == 0 and (last or ending or time.monotonic() - saved >= run.save_every):
                 checkpoint.save(done, log.state())
+                if not last:
+                    show(export, done)
                 saved = time.monotonic()
-                if export and not last:
-                    with at_rest(players):
-                        export(done)
             if ending and not last:
-                raise StoppedError(
-                    f"{run.name} stopped after step {done} of {run.steps}; called again it goes on there."
-                )
-        if run.rank == 0 and export:
-            with at_rest(players):
-                export(run.steps)
+                raise StoppedError(f"{run.name} stopped after step {done} of {run.steps}; run again to go on there.")
+        show(export, run.steps)
 
 
-def _step(run: Run, learners: Sequence[Learner], checkpoint: Checkpoint, step: int) -> dict[str, float]:
+def _step(learners: Sequence[Learner], checkpoint: Checkpoint, step: int) -> dict[str, float]:
     values: dict[str, float] = {}
     for learner in learners:
         learner.switch(True)

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from ...errors import FFCLIPError
 from .players import Player
 from .processes import mean
-from .run import Run, Share
+from .run import Run, Share, reseed
 
 
 class NotFiniteError(FFCLIPError):
@@ -40,7 +40,7 @@ class Learner:
             fused=True,
         )
         self.means = {
-            name: AveragedModel(network, multi_avg_fn=self._follow, use_buffers=True).requires_grad_(False)
+            name: AveragedModel(network, multi_avg_fn=self._follow, use_buffers=True).requires_grad_(False).eval()
             for name, network in player.named_children()
             if learning.ema
         }
@@ -92,7 +92,7 @@ class Learner:
         sums: dict[str, Tensor] = {}
         for micro in range(self.run.accumulate):
             share = Share(run=self.run, step=step, micro=micro, phase=phase)
-            torch.manual_seed(share.seed_of(self.player.name, phase, share.first))
+            reseed(share.seed_of(self.player.name, phase, share.first), self.run.device)
             last = micro + 1 == self.run.accumulate
             ddp = self.shared
             with ddp.no_sync() if isinstance(ddp, DistributedDataParallel) and not last else nullcontext():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import importlib.util
 import io
@@ -11,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .run import Run
+from .storage import write_whole
 
 LOG = "log.csv"
 
@@ -65,11 +67,13 @@ class Log:
         if self.board:
             for name, value in means.items():
                 self.board.add_scalar(name, value, step)
+            self.board.flush()
 
     def close(self) -> None:
         self.bar.close()
         if self.board:
-            self.board.close()
+            with contextlib.suppress(OSError):  # What could not be written has been told.
+                self.board.close()
 
     def _forget(self, step: int) -> None:
         rows = [row for row in self._rows() if int(row["step"]) <= step]
@@ -88,9 +92,8 @@ class Log:
 
     def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
         self.columns = columns
-        new = self.path.with_name(LOG + ".new")
-        with new.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["step", *columns], "", "ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        new.replace(self.path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["step", *columns], "", "ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.path, lambda file: file.write(text.getvalue().encode()))

@@ -6,13 +6,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn.functional
 from torch import Tensor
 from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, ProcessRaisedException, spawn
@@ -64,7 +64,7 @@ def launch(worker: Callable[..., None], *more: Any, device: torch.device, worker
     Raises:
         FFCLIPError: what one of them raised.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
+    if {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys():
         rank, world, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         _join(Process(rank=rank, world=world, device=device), local, "env://", worker, more)
     elif workers == 1:
@@ -76,7 +76,22 @@ def launch(worker: Callable[..., None], *more: Any, device: torch.device, worker
 def gather(x: Tensor) -> Tensor:
     """x [size, …] of all processes, one below the other, [processes · size, …], with gradients to all of them: what a
     loss over all pairs of a batch is computed of. In a single process x itself."""
-    return torch.cat(torch.distributed.nn.functional.all_gather(x)) if dist.is_initialized() else x
+    return _Gather.apply(x) if dist.is_initialized() else x  # pyright: ignore[reportReturnType]
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """What all processes' losses ask of this one's part."""
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
 
 
 @torch.no_grad()
@@ -111,6 +126,8 @@ def wait_for_all() -> None:
 
 def _join(process: Process, local: int, meeting: str, worker: Callable[..., None], more: tuple) -> None:
     if process.device.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise InputError(f"There are {torch.cuda.device_count()} GPUs here, too few for {local + 1} processes.")
         torch.cuda.set_device(local)
         process = Process(rank=process.rank, world=process.world, device=torch.device("cuda", local))
     backend = "nccl" if process.device.type == "cuda" else "gloo"
@@ -127,7 +144,9 @@ def _spawn(workers: int, device: torch.device, worker: Callable[..., None], more
         meeting = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     errors = get_context("spawn").SimpleQueue()
     arguments = (workers, device, meeting, errors, worker, more)
-    context = cast(ProcessContext, spawn(_child, arguments, workers, join=False))
+    # Of unused parameters, which are looked for on purpose (learner.py), nobody needs a warning.
+    with _variable("TORCH_CPP_LOG_LEVEL", "ERROR"):
+        context = cast(ProcessContext, spawn(_child, arguments, workers, join=False))
 
     def pass_on(*_: object) -> None:
         for process in context.processes:
@@ -137,13 +156,32 @@ def _spawn(workers: int, device: torch.device, worker: Callable[..., None], more
     try:
         while not context.join():
             pass
-    except (ProcessExitedException, ProcessRaisedException):
-        if errors.empty():
-            raise
-        raise errors.get() from None
+    except (ProcessExitedException, ProcessRaisedException) as error:
+        # One that ends takes the others with it; what it said comes first.
+        if not errors.empty():
+            raise errors.get() from None
+        if isinstance(error, ProcessExitedException) and error.signal_name:
+            raise FFCLIPError(
+                f"Process {error.error_index + 1} of {workers} was ended by {error.signal_name} (out of memory, "
+                "perhaps): run again to go on from the last checkpoint, with fewer workers or a smaller batch."
+            ) from None
+        raise
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    """An environment variable that new processes see, where nobody has set it."""
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _child(

@@ -52,10 +52,11 @@ class Run:
     def __post_init__(self) -> None:
         parts = self.world * self.accumulate
         if self.batch % parts:
+            less = self.batch // parts * parts
+            near = f"{less} or {less + parts}" if less else f"such as {parts}"
             raise InputError(
                 f"A batch of {self.batch} can't be dealt evenly to {self.world} processes × {self.accumulate} parts "
-                f"(accumulate); take a batch that {parts} divides, {self.batch // parts * parts or parts} or "
-                f"{(self.batch // parts + 1) * parts}."
+                f"(accumulate): take a batch that {parts} divides, {near}."
             )
 
 
@@ -101,7 +102,7 @@ class Share:
 
     def stream(self, *names: str | int) -> torch.Generator:
         """As rng, for tensors on the CPU: torch.randn(share.batch, 512, generator=share.stream("z"))."""
-        return torch.Generator().manual_seed(self.seed_of(*names))
+        return torch.Generator(device="cpu").manual_seed(self.seed_of(*names))
 
     def rows(self, count: int, *names: str | int) -> np.ndarray:
         """Which of `count` examples this share is made of: int64 [size] in [0, count), drawn with replacement."""
@@ -127,5 +128,12 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     afterwards."""
     devices = [] if device is None or device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(devices, device_type=device.type if device and devices else None):
-        torch.manual_seed(seed)
+        reseed(seed, device)
         yield
+
+
+def reseed(seed: int, device: torch.device | None = None) -> None:
+    """torch's own random numbers, of the CPU and of this device, follow from the seed from now on."""
+    torch.default_generator.manual_seed(seed)
+    if device and device.type != "cpu":
+        torch.get_device_module(device.type).manual_seed(seed)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
 pytest.importorskip("dicebear", reason="training needs the extra `train`")
 pytest.importorskip("resvg_py", reason="training needs the extra `train`")
@@ -21,7 +20,9 @@ from ffclip.ffclip_core.training import judge, train_clip, train_encoder, train_
 from ffclip.ffclip_core.training.avatars.dataset import draw_pairs
 from ffclip.ffclip_core.training.avatars.judge import load_judge
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
-from ffclip.ffclip_core.training.settings import Run
+from ffclip.ffclip_core.training.loop import Player, Run, Share
+from ffclip.ffclip_core.training.loop.fitting import at_rest
+from ffclip.ffclip_core.training.loop.learner import Learner
 from ffclip.ffclip_core.training.small_clip import load_clip
 from PIL import Image
 
@@ -36,28 +37,24 @@ class Followed:
         self.training: list[bool] = []
         self.idle: list[str] = []
 
-    def __call__(
-        self,
-        rank: int,
-        run: Run,
-        model: nn.Module,
-        losses: Callable[[int, np.random.Generator], dict[str, Tensor]],
-        sheet: Callable[[Any, Path], None] | None = None,
-        **_options: Any,
-    ) -> nn.Module:
-        if rank:
-            return model
-        model.train()
+    def __call__(self, run: Run, players: Sequence[Player], *, sheet: Callable[[int], None] | None = None) -> None:
+        (player,) = players
+        Learner(player, run)
+        if run.rank:
+            return
+        network = player.get_submodule("network").train()
         for step in (6, 8):  # Of ten: before and after what changes at seven and at eight tenths.
-            parts = losses(step, np.random.default_rng(step))
+            parts = player(Share(run=run, step=step, micro=0))
             self.parts.append({name: float(part.detach()) for name, part in parts.items()})
-            self.training.append(model.training)
+            self.training.append(network.training)
             torch.stack(list(parts.values())).sum().backward()
-        self.idle = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
-        model.eval().requires_grad_(False)
+        self.idle = [
+            n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())
+        ]
         if sheet:
-            sheet(model, run.folder)
-        return model
+            with at_rest(players):
+                sheet(STEPS)
+        player.eval()
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +71,24 @@ def followed(folder: Path) -> Iterator[dict[str, Followed]]:
     patch = pytest.MonkeyPatch()
     models = folder / "models"
 
-    def follow(module: ModuleType, *more: Path) -> None:
+    def follow(module: ModuleType) -> None:
         for rank, place in ((0, models), (1, folder / "second")):
             place.mkdir(exist_ok=True)
             for codes in models.glob("codes.*"):
                 shutil.copy(codes, place)  # What the first process has computed.
-            run = Run(
-                data=folder / "data", folder=place, steps=STEPS, batch=4, learning_rate=1.0, workers=1,
-                device=torch.device("cpu"),
-            )  # fmt: skip
+            run = Run(folder=place, steps=STEPS, batch=8, rank=rank, world=2)
+            arguments = Namespace(
+                data=folder / "data", learning_rate=1.0, generator=models, encoder=models, clip=models / "clip.pt"
+            )
             name = module.__name__.rpartition(".")[2]
             patch.setattr(module, "fit", found.setdefault(name, Followed()))
             torch.manual_seed(0)
-            module._worker(rank, run, *more)
+            module._worker(run, arguments)
 
     with torch.random.fork_rng():
         for module in (judge, train_clip, train_generator, train_encoder):
             follow(module)
-        follow(train_modulator, models, models, models / "clip.pt")
+        follow(train_modulator)
     yield found
     patch.undo()
 
