@@ -7,7 +7,7 @@ which each imports only those after it:
   draw_dataset, judge, train_clip, train_generator, train_encoder, train_modulator, evaluate, train_aligner,
   evaluate_aligner;
 * avatars/: the drawn domain, its captions, data set and evaluation;
-* what knows of no domain: loop/ (how anything is trained); facts, losses, pictures, backgrounds, small_clip, codes,
+* what knows of no domain: loop/ (how anything is trained), losses/; facts, pictures, backgrounds, small_clip, codes,
   mapping, inversion, style_metric (what is trained, and towards what).
 
 To train on another domain, put a folder beside avatars/ and give its names to the commands. With `--device cuda`, the

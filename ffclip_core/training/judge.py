@@ -14,7 +14,7 @@ from .avatars.command import learning, parser, train
 from .avatars.dataset import load
 from .avatars.judge import Judge
 from .loop import Player, Run, Share, fit
-from .losses import attribute_losses
+from .losses.labels import attribute_losses
 from .pictures import roughen, to_network
 
 JUDGE = "judge.pt"

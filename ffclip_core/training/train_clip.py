@@ -23,7 +23,7 @@ from .avatars.edits import SPOKEN
 from .avatars.vocabulary import ATTRIBUTES
 from .facts import facts_of_picture, truth_matrix
 from .loop import Player, Run, Share, fit
-from .losses import attribute_losses
+from .losses.labels import attribute_losses
 from .pictures import roughen, to_network
 from .small_clip import SmallCLIP, clip_losses
 

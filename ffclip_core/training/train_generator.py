@@ -25,7 +25,7 @@ from .avatars.dataset import load
 from .avatars.vocabulary import FAMILY, SIZE
 from .codes import LATENT_DIM, Codes
 from .loop import Player, Run, Share, fit
-from .losses import pixel_losses
+from .losses.autoencoder import pixel_losses
 from .mapping import fit_mapping
 from .pictures import save_sheet, to_network
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...execution.precision import has_bfloat16, without_autocast
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "auto"]
 Rows = TypeVar("Rows", np.ndarray, Tensor)
 
 
@@ -25,10 +26,10 @@ class Run:
 
     folder: the run's own, for its checkpoint and logs; name: what messages and the progress bar call the run; steps:
     how many in all; batch: examples in a step, of all processes together; seed: of every random choice; device, rank,
-    world: this process's device, its number and how many there are; precision: of the networks under Share.autocast;
-    accumulate: in how many parts a process computes its share of the batch, one after the other; log_every: steps
-    whose means are a row of the log; save_every: seconds; sheet_every: steps; same: what else has to be as it was when
-    the run is resumed, by its name, as weights of losses and what the data are.
+    world: this process's device, its number and how many there are; precision: of the networks under Share.autocast,
+    auto: bfloat16 where the device has it; accumulate: in how many parts a process computes its share of the batch, one
+    after the other; log_every: steps whose means are a row of the log; save_every: seconds; sheet_every: steps; same:
+    what else has to be as it was when the run is resumed, by its name, as weights of losses and what the data are.
 
     Raises:
         InputError: the batch can't be dealt evenly to the processes and their parts.
@@ -110,9 +111,9 @@ class Share:
 
     def autocast(self, enabled: bool = True) -> AbstractContextManager[object]:
         """Networks called within compute in bfloat16 where the run says so; losses belong outside, in float32."""
-        return torch.autocast(
-            self.run.device.type, torch.bfloat16, enabled=enabled and self.run.precision == "bfloat16"
-        )
+        device, precision = self.run.device, self.run.precision
+        wanted = has_bfloat16(device) if precision == "auto" else precision == "bfloat16"
+        return torch.autocast(device.type, torch.bfloat16) if enabled and wanted else without_autocast(device)
 
     def seed_of(self, *names: str | int) -> int:
         """What rng and stream of these names are seeded with, as one number."""

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core.errors import InputError
+from ffclip.ffclip_core.execution.precision import has_bfloat16
 from ffclip.ffclip_core.training.loop import Learning, Player, Run, Share, decay_of, fit, seeded
 from torch import Tensor, nn
 
@@ -230,6 +231,7 @@ def test_bfloat16_is_for_the_networks_where_it_is_asked_for() -> None:
             return nn.Linear(2, 2)(torch.ones(1, 2)).dtype
 
     assert kinds("bfloat16") == torch.bfloat16
+    assert kinds("auto") == (torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32)
     assert kinds("bfloat16", enabled=False) == kinds("float32") == torch.float32
 
 

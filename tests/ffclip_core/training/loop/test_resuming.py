@@ -29,10 +29,11 @@ SEES_TESTS = f"import sys; sys.path.append({str(Path(games.__file__).parent)!r})
 # Runs the training once in a fork of its own, then again in forks that are killed, each at a random moment, until one
 # has ended by itself. What torch loads late is loaded before; on one thread it starts no other.
 KILLED = """
-import os, random, signal, sys, time
+import os, random, signal, sys, threading, time
 from pathlib import Path
 import torch
 import games
+from tqdm import tqdm
 from ffclip.ffclip_core.training.loop import Process
 
 folder, kind, kills, seed, part = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
@@ -46,6 +47,7 @@ def train(name, steps):
 def play(name, until=None):
     child = os.fork()
     if not child:
+        tqdm.set_lock(threading.RLock())  # Its own is shared by forks, and one that is killed may hold it.
         train(name, 300)
         os._exit(0)
     if until is not None:
