@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..networks.encoder import Encoder, ResidualBlock, SqueezeExcite
+from ..networks.encoder import Encoder
+from ..networks.ir_se import ResidualBlock, SqueezeExcite
 from .crew import Crew, crew, split
 from .packed_convolution import PackedConv2d
 from .precision import without_autocast

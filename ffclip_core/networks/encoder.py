@@ -1,8 +1,7 @@
 """The e4e encoder: picture → W+ code (Tov et al., "Designing an Encoder for StyleGAN Image Manipulation", 2021).
 
-An IR-SE body (ArcFace's residual blocks with squeeze-and-excitation), a feature pyramid over its last three stages,
-and one style head per layer: the first gives a code for all layers, the others what their layer adds to it.
-Parameters carry the names of published e4e files.
+An IR-SE body (ir_se.py), a feature pyramid over its last three stages, and one style head per layer: the first gives a
+code for all layers, the others what their layer adds to it. Parameters carry the names of published e4e files.
 """
 
 from __future__ import annotations
@@ -19,50 +18,13 @@ from torch import Tensor, nn
 from ...cuda_ops.style_table import accurate
 from ..errors import InputError
 from ..finite import require_finite, require_numbers
+from . import ir_se
 from .architecture import Architecture
 from .construction import in_float32
 from .layers import EqualLinear
 
 COARSE_HEADS, MEDIUM_HEADS = 3, 4
 """How many heads read the coarsest and the middle pyramid level; all others read the finest."""
-
-
-class SqueezeExcite(nn.Module):
-    """Channels scaled by a gate that is computed from their means (Hu et al. 2018)."""
-
-    def __init__(self, channels: int, reduction: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels // reduction, 1, bias=False)
-        self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean((2, 3), keepdim=True))
-
-    def gate(self, mean: Tensor) -> Tensor:
-        return self.fc2(self.fc1(mean).relu()).sigmoid()
-
-
-class ResidualBlock(nn.Module):
-    """IR-SE block; the shortcut is a strided 1×1 convolution where the width changes, plain subsampling where not."""
-
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.res_layer = nn.Sequential(
-            nn.BatchNorm2d(before),
-            nn.Conv2d(before, after, 3, padding=1, bias=False),
-            nn.PReLU(after),
-            nn.Conv2d(after, after, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(after),
-            SqueezeExcite(after),
-        )
-        if before == after:
-            self.shortcut_layer = nn.MaxPool2d(1, stride)
-        else:
-            self.shortcut_layer = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, before, H, W] → [B, after, H / stride, W / stride]."""
-        return self.res_layer(x) + self.shortcut_layer(x)
 
 
 class StyleHead(nn.Module):
@@ -96,8 +58,8 @@ class EncoderArchitecture(Architecture):
     num_layers: int = 18
     latent_dim: int = 512
     input_size: Sequence[int] = (256, 256)
-    widths: Sequence[int] = (64, 128, 256, 512)
-    blocks: Sequence[int] = (3, 4, 14, 3)
+    widths: Sequence[int] = ir_se.WIDTHS
+    blocks: Sequence[int] = ir_se.BLOCKS
     pyramid_width: int = 512
     deltas: bool = True
 
@@ -116,16 +78,8 @@ class Encoder(nn.Module):
         self.num_layers, self.latent_dim, self.family, self.deltas = num_layers, latent_dim, family, config.deltas
         self.input_size = (input_size[0], input_size[1])
         self.widths, self.blocks, self.pyramid_width = widths, blocks, pyramid_width
-        self.input_layer = nn.Sequential(
-            nn.Conv2d(3, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.PReLU(widths[0])
-        )
-        body: list[nn.Module] = []
-        before = widths[0]
-        for after, count in zip(widths, blocks, strict=True):
-            for i in range(count):
-                body.append(ResidualBlock(before, after, stride=1 if i else 2))
-                before = after
-        self.body = nn.Sequential(*body)
+        self.input_layer = ir_se.input_layer(widths[0])
+        self.body = ir_se.body(widths, blocks)
         self.latlayer1 = nn.Conv2d(widths[2], pyramid_width, 1)
         self.latlayer2 = nn.Conv2d(widths[1], pyramid_width, 1)
         self.top = nn.Identity() if widths[3] == pyramid_width else nn.Conv2d(widths[3], pyramid_width, 1)
