@@ -17,6 +17,17 @@ def require_numbers(values: object, name: str) -> None:
         raise InputError(f"{name} are floating-point numbers, not {values.dtype}: give values.float().")
 
 
+def require_pictures(values: Tensor, who: str) -> None:
+    """Raise InputError if they are no floating-point numbers [B, 3, H, W]. who, a singular ("The encoder"), takes
+    them."""
+    require_numbers(values, "The pictures")
+    if values.ndim != 4 or values.shape[1] != 3 or not values.numel():
+        raise InputError(
+            f"{who} takes pictures of shape [batch, 3, height, width], but was given {list(values.shape)}: make them "
+            "with ffclip_core.pictures.prepare."
+        )
+
+
 def require_finite(values: Tensor, name: str, *axes: str) -> None:
     """Raise InputError if a value is NaN or infinite, with the value and its place along the named axes.
 

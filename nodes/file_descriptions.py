@@ -49,4 +49,6 @@ def _label(name: str, path: Path, part: str | None) -> str:
         return held
     if part is None:
         return f"{name}: {'; '.join(held.values())}"
-    return f"{name}: {held.get(part, 'holds no ' + part.replace('_', ' '))}"
+    # What no list offers, such as an image encoder, shows beside what this one does.
+    beside = [told for kind, told in held.items() if kind != part and kind not in model_files.PARTS]
+    return f"{name}: {'; '.join([held.get(part, 'holds no ' + part.replace('_', ' ')), *beside])}"

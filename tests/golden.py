@@ -79,7 +79,20 @@ SCALES: dict[str, list[tuple[str, float, float | tuple[str, float]]]] = {
         (r".*\.weight", 0, ("fan", 0.4)),
         (r".*", 0, 0.05),
     ],
+    "clip_tiny224": [
+        (r"token_embedding\.weight", 0, 0.3),
+        (r"(visual\.)?positional_embedding|visual\.class_embedding", 0, 0.3),
+        (r".*ln_\w+\.weight", 1, 0.1),
+        (r"text_projection|visual\.proj", 0, 0.125),
+        (r".*(in_proj_weight|c_fc\.weight)", 0, ("fan", 1.5)),
+        (r"logit_scale", 4.6, 0),
+        (r"visual\.conv1\.weight", 0, ("fan", 4)),
+        (r".*\.weight", 0, ("fan", 1)),
+        (r".*", 0, 0.05),
+    ],
+    "input": [(r"image/.*", 0, 0.5)],
 }
+SCALES["arcface"] = [(r"output_layer\.[04]\.weight", 1, 0.1), *SCALES["e4e"]]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -102,6 +115,11 @@ def weights(network: nn.Module, family: str, seed: int = SEED) -> dict[str, Tens
         for key, value in network.state_dict().items()
         if any(re.fullmatch(pattern, key) for pattern, _, _ in SCALES[family])
     }
+
+
+def pictures(name: str, side: int) -> Tensor:
+    """Two pictures [2, 3, side, side] in [-1, 1] that the reference implementations were given by this name."""
+    return weight("input", f"image/{name}", (2, 3, side, side)).clamp(-1, 1)
 
 
 def fill(network: Network, family: str, half: bool = False, seed: int = SEED) -> Network:

@@ -19,6 +19,8 @@ from ffclip.ffclip_core.checkpoints import save_part
 from ffclip.ffclip_core.checkpoints.pickles.names import FUNCTIONS
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.identity import Identity
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from safetensors.torch import save, save_file
@@ -399,6 +401,16 @@ def text_tower() -> TextEncoder:
     return TextEncoder(embed_dim=16, width=64, heads=1, layers=1, vocab_size=50, context_length=8)
 
 
+@cache
+def image_tower() -> ImageEncoder:
+    return ImageEncoder(embed_dim=16, image_size=64, width=64, heads=1, layers=1)
+
+
+@cache
+def identity() -> Identity:
+    return Identity(embed_dim=8, input_size=16, widths=(16, 18), blocks=(1, 1))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "rosinality": lambda path: layouts.rosinality(path, generator()),
     "rosinality, old format": lambda path: layouts.rosinality(path, generator(), training=True, zip=False),
@@ -406,13 +418,15 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "tensorflow": lambda path: layouts.tensorflow(path, generator()),
     "e4e": lambda path: layouts.e4e(path, encoder(), generator(), torch.zeros(6, 16)),
     "ffclip": lambda path: layouts.ffclip(path, modulator(), generator()),
-    "clip": lambda path: torch.save(layouts.openai_names(text_tower()), path),
-    "clip, TorchScript": lambda path: layouts.clip_openai(path, text_tower()),
-    "clip, transformers": lambda path: save_file(layouts.transformers_names(text_tower()), path),
+    "clip": lambda path: torch.save(layouts.openai_names(text_tower(), image_tower()), path),
+    "clip, TorchScript": lambda path: layouts.clip_openai(path, text_tower(), image_tower()),
+    "clip, transformers": lambda path: save_file(layouts.transformers_names(text_tower(), image_tower()), path),
+    "arcface": lambda path: layouts.arcface(path, identity()),
     **{
         f"own {kind}": lambda path, network=network: save_part(path, network())
         for kind, network in {
             "generator": generator, "encoder": encoder, "modulator": modulator, "text": text_tower,
+            "image": image_tower,
         }.items()
     },
 }  # fmt: skip

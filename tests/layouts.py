@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.identity import Identity
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from torch import Tensor, nn
@@ -285,61 +287,86 @@ def tensorflow(
         path.write_bytes(pickle.dumps(tuple(chosen) if len(chosen) > 1 else chosen[0], protocol))
 
 
-def clip_openai(path: Path, text: TextEncoder) -> None:
-    """OpenAI's TorchScript archive, with an image tower beside the text tower and weights in float16."""
+def clip_openai(path: Path, text: TextEncoder, image: ImageEncoder | None = None) -> None:
+    """OpenAI's TorchScript archive: the layers' weights in float16, but not those of normalisations and embeddings.
+    Without an image tower, some tensor of one stands there."""
 
     class Module(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x
 
     root = Module()
-    for key, value in {**openai_names(text), "visual.transformer.resblocks.0.ln_1.weight": torch.ones(4)}.items():
+    names = openai_names(text, image) if image else openai_names(text)
+    for key, value in {"visual.transformer.resblocks.0.ln_1.weight": torch.ones(4), **names}.items():
         *place, last = key.split(".")
         module: nn.Module = root
         for name in place:
             if not hasattr(module, name):
                 module.add_module(name, Module())
             module = getattr(module, name)
-        module.register_parameter(last, nn.Parameter(value.half() if "ln_" not in key else value, False))
+        whole = "ln_" in key or "embedding" in key or key == "logit_scale"
+        module.register_parameter(last, nn.Parameter(value if whole else value.half(), False))
+    for name, number in {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}.items():
+        root.register_buffer(name, torch.tensor(number))
     torch.jit.save(torch.jit.trace(root, torch.zeros(1)), str(path))
 
 
-def openai_names(text: TextEncoder) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in text.state_dict().items()}
+def openai_names(*towers: TextEncoder | ImageEncoder) -> dict[str, Tensor]:
+    return {key: value.clone() for tower in towers for key, value in tower.state_dict().items()}
 
 
-def transformers_names(text: TextEncoder) -> dict[str, Tensor]:
+_TRANSFORMERS = {
+    "attn.out_proj": "self_attn.out_proj",
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    # Of the text tower,
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final": "final_layer_norm",
+    # and of the image tower.
+    "class_embedding": "embeddings.class_embedding",
+    "conv1.weight": "embeddings.patch_embedding.weight",
+    "ln_pre": "pre_layrnorm",
+    "ln_post": "post_layernorm",
+}
+
+
+def transformers_names(*towers: TextEncoder | ImageEncoder) -> dict[str, Tensor]:
     """The names and shapes of transformers' CLIPModel."""
-    start = "text_model."
-    found = {f"{start}embeddings.position_ids": torch.arange(text.context_length)[None]}
-    simple = {
-        "token_embedding.weight": "embeddings.token_embedding.weight",
-        "positional_embedding": "embeddings.position_embedding.weight",
-        "ln_final.weight": "final_layer_norm.weight",
-        "ln_final.bias": "final_layer_norm.bias",
-    }
-    inner = {
-        "attn.out_proj": "self_attn.out_proj",
-        "ln_1": "layer_norm1",
-        "ln_2": "layer_norm2",
-        "mlp.c_fc": "mlp.fc1",
-        "mlp.c_proj": "mlp.fc2",
-    }
-    for key, value in text.state_dict().items():
-        if key in simple:
-            found[start + simple[key]] = value.clone()
-        elif key == "text_projection":
-            found["text_projection.weight"] = value.T.contiguous()
-        else:
-            layer, rest = key.removeprefix("transformer.resblocks.").split(".", 1)
-            place = f"{start}encoder.layers.{layer}."
-            if rest.startswith("attn.in_proj_"):
-                for letter, piece in zip("qkv", value.chunk(3), strict=True):
-                    found[f"{place}self_attn.{letter}_proj.{rest.removeprefix('attn.in_proj_')}"] = piece.clone()
+    found = {}
+    for tower in towers:
+        is_text = isinstance(tower, TextEncoder)
+        start = "text_model." if is_text else "vision_model."
+        positions = tower.get_parameter("positional_embedding" if is_text else "visual.positional_embedding")
+        found[f"{start}embeddings.position_ids"] = torch.arange(len(positions))[None]
+        for key, value in tower.state_dict().items():
+            key = key.removeprefix("visual.")
+            if key == "logit_scale":
+                found[key] = value.clone()
+            elif key in ("text_projection", "proj"):
+                found["text_projection.weight" if is_text else "visual_projection.weight"] = value.T.contiguous()
+            elif key in _TRANSFORMERS:
+                found[start + _TRANSFORMERS[key]] = value.clone()
+            elif key.startswith("transformer."):
+                layer, rest = key.removeprefix("transformer.resblocks.").split(".", 1)
+                place = f"{start}encoder.layers.{layer}."
+                if rest.startswith("attn.in_proj_"):
+                    for letter, piece in zip("qkv", value.chunk(3), strict=True):
+                        found[f"{place}self_attn.{letter}_proj.{rest.removeprefix('attn.in_proj_')}"] = piece.clone()
+                else:
+                    what, kind = rest.rsplit(".", 1)
+                    found[f"{place}{_TRANSFORMERS[what]}.{kind}"] = value.clone()
             else:
-                what, kind = rest.rsplit(".", 1)
-                found[f"{place}{inner[what]}.{kind}"] = value.clone()
+                what, kind = key.rsplit(".", 1)
+                found[f"{start}{_TRANSFORMERS[what]}.{kind}"] = value.clone()
     return found
+
+
+def arcface(path: Path, identity: Identity) -> None:
+    """model_ir_se50.pth: the bare state dict."""
+    torch.save(OrderedDict(identity.state_dict()), path)
 
 
 def nvidia_names(generator: Generator) -> dict[str, Tensor]:

@@ -24,8 +24,9 @@ from ..errors import CheckpointError, FFCLIPError, sendable
 from ..execution.encoder import FastEncoder
 from ..execution.generator import FastGenerator
 from ..networks.aligner import Aligner
+from ..networks.identity import Identity
 from ..networks.modulation import Modulator
-from . import basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
+from . import arcface, basicsr, clip, e4e, ffclip_release, foreign, nvidia, own, rosinality, tensorflow
 from .canonical import Flat, flatten
 from .files import about, machine_fault, read_file
 from .own import save_part
@@ -35,6 +36,8 @@ __all__ = [
     "load_aligner",
     "load_encoder",
     "load_generator",
+    "load_identity",
+    "load_image_encoder",
     "load_modulator",
     "load_text_encoder",
     "read_parts",
@@ -42,11 +45,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from ..networks.image_encoder import ImageEncoder
     from ..networks.text_encoder import TextEncoder
 
 _log = logging.getLogger(__name__)
 _ALSO, _REFUSED = "the file also holds ", "what it has beside: the file "
-_CHOOSE = "choose one of StyleGAN2, e4e, pSp, FFCLIP or CLIP ViT-B/32"
+_CHOOSE = "choose one of StyleGAN2, e4e, pSp, FFCLIP, CLIP ViT-B/32 or ArcFace IR-SE50"
 # Tensors that are computed (noise maps of 4096 px), and small ones that are shown repeated.
 _SLACK = 192 << 20
 
@@ -64,7 +68,7 @@ class Layout(Protocol):
         ...
 
 
-LAYOUTS: tuple[Layout, ...] = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip)
+LAYOUTS: tuple[Layout, ...] = (e4e, ffclip_release, rosinality, nvidia, tensorflow, basicsr, clip, arcface)
 
 
 def load_generator(path: str | Path) -> FastGenerator:
@@ -87,13 +91,23 @@ def load_text_encoder(path: str | Path) -> TextEncoder:
     return cast("TextEncoder", _load(path, "text_encoder"))
 
 
+def load_image_encoder(path: str | Path) -> ImageEncoder:
+    """Read a CLIP image tower for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
+    return cast("ImageEncoder", _load(path, "image_encoder"))
+
+
 def load_aligner(path: str | Path) -> Aligner:
     """Read a family's aligner for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
     return cast(Aligner, _load(path, "aligner"))
 
 
+def load_identity(path: str | Path) -> Identity:
+    """Read ArcFace's IR-SE50 for use, in float32 on the CPU. Raises CheckpointError if the file holds none."""
+    return cast(Identity, _load(path, "identity"))
+
+
 def read_parts(path: str | Path) -> dict[str, Part]:
-    """What a file holds, by kind (generator, encoder, modulator, text_encoder, aligner), without the tensors' numbers.
+    """What a file holds, by kind (parts.KINDS), without the tensors' numbers.
 
     Raises CheckpointError, one sentence, for a file that holds none of them or can't be read.
     """

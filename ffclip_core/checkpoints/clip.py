@@ -1,80 +1,97 @@
-"""CLIP's text tower: OpenAI's TorchScript archive, open_clip's and transformers' files of ViT-B/32."""
+"""CLIP's text and image towers: OpenAI's TorchScript archive, open_clip's and transformers' files of ViT-B/32."""
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ..errors import CheckpointError
+from . import transformers_clip
 from .canonical import Flat
+from .clip_kinds import other_clip
 from .parts import Part
-from .state_dict import count, dimension
+from .state_dict import count, dimension, with_counters
 from .stored import Stored
 
 NAME = "CLIP"
-_WIDTHS = {
-    768: "ViT-L/14 (Stable Diffusion's) or another of its size",
-    1024: "OpenCLIP ViT-H/14 (Stable Diffusion 2's) or another of its size",
-    1280: "OpenCLIP ViT-bigG/14 (SDXL's second) or another of its size",
-}
-"""Of other text towers."""
-_IMAGE_TOWERS = {
-    (1024, 14): "ViT-L/14 (Stable Diffusion's)",
-    (1280, 14): "OpenCLIP ViT-H/14 (Stable Diffusion 2's)",
-    (1664, 14): "OpenCLIP ViT-bigG/14 (SDXL's second)",
-    (768, 16): "ViT-B/16",
-}
-"""By their widths and patches in px."""
-_TRUNKS = {
-    r"stages\.\d+\.blocks\.\d+\.conv_dw\.": "ConvNeXt",
-    r".*\.token_mixer\.|patch_embed\.backbone\.": "MobileCLIP",
-    r"blocks\.0\.attn\.(q_proj|q_bias)": "EVA or alike",
-}
-"""Image towers of timm, by what only they have."""
-_MARKS = ("token_embedding.weight", "positional_embedding", "ln_final.weight")
-_TRANSFORMERS_MARKS = ("text_model.embeddings.token_embedding.weight", "text_model.final_layer_norm.weight")
+_TEXT_MARKS = ("token_embedding.weight", "positional_embedding", "ln_final.weight")
+_TRANSFORMERS_TEXT_MARKS = ("text_model.embeddings.token_embedding.weight", "text_model.final_layer_norm.weight")
+_VIT_MARKS = ("class_embedding", "ln_pre.weight", "conv1.weight")
+_RESNET_MARKS = ("attnpool.q_proj.weight", "layer1.0.conv1.weight", "conv1.weight")
+_TRANSFORMERS_IMAGE_MARKS = ("embeddings.class_embedding", "embeddings.patch_embedding.weight")
 _ALONE = {
-    "CLIP's image tower without its text encoder": ("embeddings.class_embedding", "embeddings.patch_embedding.weight"),
-    "an image tower of CLIP without its text encoder": ("class_embedding", "ln_pre.weight", "conv1.weight"),
     "SigLIP's text encoder": ("embeddings.token_embedding.weight", "final_layer_norm.weight", "head.weight"),
     "a text encoder without its projection": ("embeddings.token_embedding.weight", "final_layer_norm.weight"),
 }
-"""Pieces of CLIP and its kin by names that they have."""
-_NAMES = re.compile(
+"""Pieces of CLIP's kin by names that they have."""
+_TEXT_NAMES = re.compile(
     r"positional_embedding|token_embedding\.weight|text_projection|ln_final\.(weight|bias)|transformer\.resblocks\..+"
 )
-# ViT-B/32: what its text tower and the image tower beside it measure. Others have a text tower of the same width.
-# A network that is narrower than any that is published (TinyCLIP's is 256 wide) is somebody's own.
-_SMALLEST_WIDTH = 256
-_WIDTH, _EMBEDDING, _TOKENS, _VOCABULARY, _LAYERS = 512, 512, 77, 49408, 12
-_PATCH, _IMAGE_WIDTH, _POSITIONS = 32, 768, 50
+_IMAGE_NAMES = re.compile(
+    r"class_embedding|positional_embedding|proj|ln_(pre|post)\.(weight|bias)|transformer\.resblocks\..+"
+    r"|(conv|bn)[123]\..+|layer[1234]\..+|attnpool\..+"
+)
+_FULL_SCALE = Stored((), torch.float32, lambda: torch.full((), math.log(100), dtype=torch.float32, device="cpu"))
+
+
+@dataclass(frozen=True)
+class _Tower:
+    """Its tensors by OpenAI's names, and what stands before the names of the CLIP that it is of."""
+
+    root: str
+    tensors: dict[str, Stored]
+    notes: tuple[str, ...]
 
 
 def read(file: Flat) -> list[Part]:
-    network = file.network(_MARKS, "text encoder")
-    tensors = network.tensors if network else {}
-    if network is None:
-        network = file.network(_TRANSFORMERS_MARKS, "text encoder")
-        tensors = _from_transformers(network.tensors) if network else {}
-    if network is None:
+    text, image = _text_tower(file), _image_tower(file)
+    if text is None and image is None:
         alone = next((what for what, marks in _ALONE.items() if file.places(marks)), None)
         if alone:
             raise CheckpointError(f"is {alone}: choose the file of the whole CLIP ViT-B/32")
         return []
-    width = dimension(tensors, "token_embedding.weight", 1)
-    own = width < _SMALLEST_WIDTH
-    around = file.below(network.prefix.removesuffix("text."))
-    other = _other_kind(around, tensors) or _other_image_tower(around, own)
-    other = other or (None if own else _other_text_tower(tensors))
-    if other:
-        raise CheckpointError(
-            f"is the text encoder of another CLIP ({other}): FFCLIP needs that of ViT-B/32, which its blocks were "
-            "trained with"
-        )
+    for root in dict.fromkeys(tower.root for tower in (text, image) if tower):
+        towers = [tower.tensors if tower and tower.root == root else {} for tower in (text, image)]
+        other = other_clip(file.below(root), *towers)
+        if other:
+            raise CheckpointError(
+                f"is of another CLIP ({other}): FFCLIP needs ViT-B/32, with whose texts its blocks were trained"
+            )
+    parts = [_text_encoder(text)] if text else []
+    return [*parts, _image_encoder(image, file.below(image.root))] if image else parts
+
+
+def _text_tower(file: Flat) -> _Tower | None:
+    if network := file.network(_TEXT_MARKS, "text encoder"):
+        return _Tower(network.prefix.removesuffix("text."), network.tensors, network.notes)
+    if network := file.network(_TRANSFORMERS_TEXT_MARKS, "text encoder"):
+        tensors = file.below(f"{network.prefix}text_model.")
+        projection = network.tensors.get("text_projection.weight")
+        return _Tower(network.prefix, transformers_clip.text_tower(tensors, projection), network.notes)
+    return None
+
+
+def _image_tower(file: Flat) -> _Tower | None:
+    """Without "visual." before the names."""
+    for marks in (_VIT_MARKS, _RESNET_MARKS):
+        if network := file.network(marks, "image encoder"):
+            return _Tower(network.prefix.removesuffix("visual."), network.tensors, network.notes)
+    if network := file.network(_TRANSFORMERS_IMAGE_MARKS, "image encoder"):
+        root = network.prefix.removesuffix("vision_model.")
+        projection = file.tensors.get(f"{root}visual_projection.weight")
+        return _Tower(root, transformers_clip.image_tower(network.tensors, projection), network.notes)
+    return None
+
+
+def _text_encoder(tower: _Tower) -> Part:
+    tensors = {key: tensor for key, tensor in tower.tensors.items() if _TEXT_NAMES.fullmatch(key)}
     if "text_projection" not in tensors:
-        raise CheckpointError("is a text encoder without its projection: choose the file of the whole CLIP model")
-    tensors = {key: tensor for key, tensor in tensors.items() if _NAMES.fullmatch(key)}
+        raise CheckpointError("is a text encoder without its projection: choose the file of the whole CLIP ViT-B/32")
+    width = dimension(tensors, "token_embedding.weight", 1)
     architecture = {
         "embed_dim": dimension(tensors, "text_projection", 1),
         "width": width,
@@ -83,110 +100,49 @@ def read(file: Flat) -> list[Part]:
         "vocab_size": dimension(tensors, "token_embedding.weight", 0),
         "context_length": dimension(tensors, "positional_embedding", 0),
     }
-    return [Part("text_encoder", NAME, architecture, tensors, notes=network.notes)]
+    return Part("text_encoder", NAME, architecture, tensors, notes=tower.notes)
 
 
-def _other_kind(around: dict[str, Stored], tensors: dict[str, Stored]) -> str | None:
-    """Which kin of CLIP a file holds, by what CLIP itself does not have."""
-    if any(key.startswith("text_decoder.") for key in around) or "cls_emb" in tensors:
-        return "CoCa"
-    if "logit_bias" in around or "text_model.head.weight" in around:
-        return "SigLIP"
-    if any(key.startswith(("mit.", "prompts_generator.")) for key in around):
-        return "X-CLIP, for films"
-    if "decoder.film_mul.weight" in around:
-        return "CLIPSeg"
-    return None
+def _image_encoder(tower: _Tower, around: dict[str, Stored]) -> Part:
+    tensors = {key: tensor for key, tensor in tower.tensors.items() if _IMAGE_NAMES.fullmatch(key)}
+    architecture = _residual_network(tensors) if "attnpool.q_proj.weight" in tensors else _transformer(tensors)
+    tensors = {f"visual.{key}": tensor for key, tensor in with_counters(tensors).items()}
+    notes = tower.notes
+    scale = around.get("logit_scale")
+    if scale is None:
+        notes += ("the file does not say what CLIP multiplies its cosines by, so 100 was taken (ViT-B/32's)",)
+    tensors["logit_scale"] = _FULL_SCALE if scale is None else scale.reshaped()
+    return Part("image_encoder", NAME, architecture, tensors, notes=notes)
 
 
-def _other_text_tower(tensors: dict[str, Stored]) -> str | None:
-    """Which CLIP a text tower belongs to, if not to ViT-B/32, as far as it tells."""
-    vocabulary, width = tensors["token_embedding.weight"].shape
-    tokens = tensors["positional_embedding"].shape[0] if "positional_embedding" in tensors else _TOKENS
-    layers = count(tensors, "transformer.resblocks.{}.ln_1.weight")
-    projection = tensors.get("text_projection")
-    if tokens != _TOKENS or "positional_embedding_res" in tensors:
-        return f"of {tokens} tokens{', as LongCLIP' if tokens == 248 else ' instead of 77'}"
-    if vocabulary > _VOCABULARY:
-        return f"of {vocabulary:,} words, as those of many languages"
-    if width != _WIDTH:
-        return _WIDTHS.get(width, f"with a text tower {width} wide, where ViT-B/32's is {_WIDTH}")
-    if vocabulary != _VOCABULARY:
-        return f"of {vocabulary:,} words instead of {_VOCABULARY:,}"
-    if layers != _LAYERS:
-        return f"of {layers} layers"
-    if projection is not None and projection.shape[-1:] != (_EMBEDDING,):
-        return f"with codes {projection.shape[-1]} wide, as RN50's"
-    return None
-
-
-def _other_image_tower(around: dict[str, Stored], own: bool) -> str | None:
-    """Which CLIP an image tower belongs to, if not to ViT-B/32."""
-    if any(key.startswith("visual.trunk.") for key in around):
-        names = [key.removeprefix("visual.trunk.") for key in around if key.startswith("visual.trunk.")]
-        kinds = [kind for pattern, kind in _TRUNKS.items() if any(re.match(pattern, name) for name in names)]
-        return kinds[0] if kinds else "with an image tower of timm"
-    if any(key.startswith("image_encoder.") for key in around):
-        return "MobileCLIP"
-    if any(key.startswith(("visual.blocks.", "visual.patch_embed.")) for key in around):
-        return "EVA"
-    if any(key.startswith("visual.layer1.") for key in around):
-        return "with a ResNet as its image tower: RN50, RN101 or larger"
-    patches = around.get("visual.conv1.weight") or around.get("vision_model.embeddings.patch_embedding.weight")
-    if patches is None or len(patches.shape) != 4:
-        return None
-    width, side = patches.shape[0], patches.shape[-1]
-    if side != _PATCH:
-        return _IMAGE_TOWERS.get((width, side), f"ViT with patches of {side} px instead of {_PATCH}")
-    if not own and width != _IMAGE_WIDTH:
-        return f"with an image tower {width} wide, where ViT-B/32's is {_IMAGE_WIDTH}"
-    positions = around.get("visual.positional_embedding") or around.get(
-        "vision_model.embeddings.position_embedding.weight"
-    )
-    if not own and positions is not None and positions.shape[0] != _POSITIONS:
-        return "ViT-B/32 for larger pictures"
-    return None
-
-
-def _from_transformers(tensors: dict[str, Stored]) -> dict[str, Stored]:
-    """The tensors of transformers' CLIPModel by OpenAI's names."""
-    start = "text_model."
-    found = {}
-    simple = {
-        f"{start}embeddings.token_embedding.weight": "token_embedding.weight",
-        f"{start}embeddings.position_embedding.weight": "positional_embedding",
-        f"{start}final_layer_norm.weight": "ln_final.weight",
-        f"{start}final_layer_norm.bias": "ln_final.bias",
+def _transformer(tensors: dict[str, Stored]) -> dict[str, Any]:
+    if "proj" not in tensors:
+        raise CheckpointError("is an image encoder without its projection: choose the file of the whole CLIP ViT-B/32")
+    width, patch = dimension(tensors, "conv1.weight", 0), dimension(tensors, "conv1.weight", -1)
+    return {
+        "embed_dim": dimension(tensors, "proj", 1),
+        "image_size": patch * _side(dimension(tensors, "positional_embedding", 0)),
+        "patch_size": patch,
+        "width": width,
+        "heads": max(width // 64, 1),
+        "layers": count(tensors, "transformer.resblocks.{}.ln_1.weight"),
     }
-    inner = {
-        "self_attn.out_proj": "attn.out_proj",
-        "layer_norm1": "ln_1",
-        "layer_norm2": "ln_2",
-        "mlp.fc1": "mlp.c_fc",
-        "mlp.fc2": "mlp.c_proj",
+
+
+def _residual_network(tensors: dict[str, Stored]) -> dict[str, Any]:
+    width = dimension(tensors, "layer1.0.conv1.weight", 0)
+    return {
+        "embed_dim": dimension(tensors, "attnpool.c_proj.weight", 0),
+        "image_size": 32 * _side(dimension(tensors, "attnpool.positional_embedding", 0)),
+        "width": width,
+        "heads": max(width // 2, 1),  # Of 64 channels each, of 32 times the width.
+        "layers": [count(tensors, f"layer{i}.{{}}.conv1.weight") for i in (1, 2, 3, 4)],
     }
-    for key, tensor in tensors.items():
-        if key in simple:
-            found[simple[key]] = tensor
-        elif key == "text_projection.weight" and len(tensor.shape) == 2:
-            found["text_projection"] = tensor.mapped(tensor.shape[::-1], lambda value: value.T.contiguous())
-        elif match := re.fullmatch(r"text_model\.encoder\.layers\.(\d{1,4})\.(.+)\.(weight|bias)", key):
-            layer, what, kind = match.groups()
-            if what in inner:
-                found[f"transformer.resblocks.{layer}.{inner[what]}.{kind}"] = tensor
-            elif what == "self_attn.q_proj":
-                found[f"transformer.resblocks.{layer}.attn.in_proj_{kind}"] = _joined(tensors, key)
-    return found
 
 
-def _joined(tensors: dict[str, Stored], query: str) -> Stored:
-    """Query, key and value projections below each other."""
-    parts = []
-    for letter in "qkv":
-        key = query.replace("q_proj", f"{letter}_proj")
-        dimension(tensors, key, 0)
-        parts.append(tensors[key])
-        if (parts[-1].shape, parts[-1].dtype) != (parts[0].shape, parts[0].dtype):
-            raise CheckpointError(f"is damaged: '{key}' does not go with its neighbours; get the file again")
-    first = parts[0].shape
-    return Stored((3 * first[0], *first[1:]), parts[0].dtype, lambda: torch.cat([part.read() for part in parts]))
+def _side(positions: int) -> int:
+    """Of a square of so many positions but one."""
+    side = math.isqrt(max(positions - 1, 0))
+    if not side or side**2 != positions - 1:
+        raise CheckpointError(f"is an image encoder of {positions} positions, which are no square and one: get another")
+    return side

@@ -10,14 +10,13 @@ import torch
 from ..errors import CheckpointError
 from .canonical import Flat, left_aside
 from .parts import Part
-from .state_dict import count, dimension
+from .state_dict import count, dimension, stages, with_counters
 from .stored import Stored
 from .stylegan2 import MARKS
 
 NAME, PSP = "e4e", "pSp"
 _MARKS = ("input_layer.0.weight", "body.0.res_layer.1.weight", "styles.0.linear.weight")
 _LAYERS = re.compile(r"(input_layer|body|styles|latlayer1|latlayer2|top)\..+")
-_COUNTER = "num_batches_tracked"
 _KINDS = {"Encoder4Editing": NAME, "GradualStyleEncoder": PSP}
 # How the programs call their encoders, wherever a file's settings say it.
 _KIND = re.compile(
@@ -72,9 +71,11 @@ def read(file: Flat) -> list[Part]:
     # Some encoders have more heads than their generator has layers.
     spare = tuple(f"styles.{i}." for i in range(layers, heads))
     tensors = {key: value for key, value in tensors.items() if not (spare and key.startswith(spare))}
-    tensors = _with_counters(tensors)
+    tensors = with_counters(tensors)
     tensors["latent_avg"] = _latent_avg(latent_avg, layers, latent_dim, options)
-    widths, blocks = _body(tensors)
+    widths, blocks = stages(tensors)
+    if len(widths) != 4:
+        raise CheckpointError(f"is no e4e encoder that FFCLIP knows: its body has {len(widths)} stages instead of 4")
     side = 16 << sum(key.startswith("styles.0.convs.") and key.endswith(".weight") for key in tensors)
     cars = "cars" in about if isinstance(about, str) else layers == _CAR_LAYERS
     architecture = {
@@ -106,35 +107,6 @@ def _refuse_other_encoders(file: Flat) -> None:
 def _around(prefix: str) -> str:
     """The place of what surrounds a network."""
     return prefix.rstrip(".").rpartition(".")[0]
-
-
-def _with_counters(tensors: dict[str, Stored]) -> dict[str, Stored]:
-    """With the counters of normalisations, which only training reads, whether they are there or not."""
-    counters = {
-        f"{key.removesuffix('running_mean')}{_COUNTER}": Stored((), torch.int64, _no_count)
-        for key in tensors
-        if key.endswith("running_mean")
-    }
-    return tensors | counters
-
-
-def _no_count() -> torch.Tensor:
-    return torch.zeros((), dtype=torch.int64, device="cpu")
-
-
-def _body(tensors: dict[str, Stored]) -> tuple[list[int], list[int]]:
-    """Widths of the body's stages and how many blocks each has."""
-    widths: list[int] = []
-    blocks: list[int] = []
-    for i in range(count(tensors, "body.{}.res_layer.1.weight")):
-        width = dimension(tensors, f"body.{i}.res_layer.1.weight", 0)
-        if not widths or width != widths[-1]:
-            widths.append(width)
-            blocks.append(0)
-        blocks[-1] += 1
-    if len(widths) != 4:
-        raise CheckpointError(f"is no e4e encoder that FFCLIP knows: its body has {len(widths)} stages instead of 4")
-    return widths, blocks
 
 
 def _latent_avg(latent_avg: Stored | None, layers: int, latent_dim: int, options: dict) -> Stored:

@@ -47,7 +47,6 @@ _KINDS: list[tuple[str, tuple[str, ...]]] = [
     ("SwinIR, HAT or alike, which enlarges pictures: load it with Load Upscale Model", (r"layers\.0\.residual_group\.",)),
     ("a network that enlarges or cleans pictures: load it with Load Upscale Model", (r"(before_RG\.1|residual_layer\.0\.residual_layer|feats\.1\.channe_mixer|block_1\.c1_r\.sk|intro|m_down1\.0|unet1\.conv1|to_feat|gblocks\.0)\.",)),
     ("LaMa, which fills in pictures", (r"model\.1\.ffc\.",)),
-    ("ArcFace, which tells faces apart (ir_se50 or alike)", (r"input_layer\.0\.weight", r"output_layer\.\d\.weight")),
     ("ArcFace, which tells faces apart", (r"layer1\.0\.prelu\.weight", r"(fc|features)\.weight")),
     ("FaceNet, which tells faces apart", (r"repeat_1\.0\.branch0\.", r"last_linear\.")),
     ("StyleGAN3's or StyleGAN-XL's generator, which has another architecture than StyleGAN2's", (r"synthesis\.L\d+_\d+_\d+\.",)),

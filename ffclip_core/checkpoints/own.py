@@ -1,8 +1,8 @@
 """FFCLIP's own files: one .safetensors per part, float16 or float32, its architecture in the header's metadata.
 
-Metadata: format "ffclip", format_version (absent: 1), part ("generator", "encoder", "modulator", "text_encoder",
-"aligner", "face_detector", "face_mesh"), family (may be empty), and architecture, the JSON object of the network's
-constructor arguments; for a converted file also source_sha256 and source_layout.
+Metadata: format "ffclip", format_version (absent: 1), part (one of parts.KINDS), family (may be empty), and
+architecture, the JSON object of the network's constructor arguments; for a converted file also source_sha256 and
+source_layout.
 
 The version is to rise when older packs can no longer read a file rightly; those refuse it by a sentence.
 """

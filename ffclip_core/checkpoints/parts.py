@@ -15,19 +15,27 @@ from ..networks.encoder import Encoder
 from ..networks.face_detector import FaceDetector
 from ..networks.face_mesh import FaceMesh
 from ..networks.generator import Generator
+from ..networks.identity import Identity
 from ..networks.modulation import Modulator
 from .stored import Stored
 
 if TYPE_CHECKING:
+    from ..networks.image_encoder import ImageEncoder
     from ..networks.text_encoder import TextEncoder
 
-Network: TypeAlias = "Generator | Encoder | Modulator | TextEncoder | Aligner | FaceDetector | FaceMesh"
-KINDS = ("generator", "encoder", "modulator", "text_encoder", "aligner", "face_detector", "face_mesh")
+Network: TypeAlias = (
+    "Generator | Encoder | Modulator | TextEncoder | ImageEncoder | Aligner | Identity | FaceDetector | FaceMesh"
+)
+KINDS = (
+    *("generator", "encoder", "modulator", "text_encoder", "image_encoder", "aligner", "identity"),
+    *("face_detector", "face_mesh"),
+)
 _CLASSES: dict[str, type[Network]] = {
     "generator": FastGenerator,
     "encoder": FastEncoder,
     "modulator": Modulator,
     "aligner": Aligner,
+    "identity": Identity,
     "face_detector": FaceDetector,
     "face_mesh": FaceMesh,
 }
@@ -35,27 +43,33 @@ _CLASSES: dict[str, type[Network]] = {
 _LARGEST_NUMBER = 200_000
 _LARGEST_NETWORK = 2_000_000_000
 # Numbers in an architecture that say how often something is there; beyond 64 each has a tensor at least.
-_COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers")
+_COUNTS = ("num_layers", "num_blocks", "num_mapping_layers", "layers", "blocks")
+_WORDS = {"identity": "identity network (ArcFace, which tells faces apart)"}
+"""Of kinds whose names do not tell a user what they are."""
 
 
 def network_class(kind: str) -> type[Network]:
     """What is made of a part of one of KINDS."""
-    if kind == "text_encoder":
-        try:
-            from ..networks.text_encoder import TextEncoder  # Late: open_clip takes seconds to import.
-        except Exception as error:  # Whatever a broken installation raises (torchvision's is a RuntimeError).
-            raise FFCLIPError(
-                f"The text encoder needs open_clip, which can't be loaded here ({type(error).__name__}: "
-                f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
-            ) from error
-        return TextEncoder
-    return _CLASSES[kind]
+    if kind not in ("text_encoder", "image_encoder"):
+        return _CLASSES[kind]
+    try:
+        from ..networks.image_encoder import ImageEncoder  # Late: open_clip takes seconds to import.
+        from ..networks.text_encoder import TextEncoder
+    except Exception as error:  # Whatever a broken installation raises (torchvision's is a RuntimeError).
+        raise FFCLIPError(
+            f"The {words(kind)} needs open_clip, which can't be loaded here ({type(error).__name__}: "
+            f"{str(error)[:200]}): python -m pip install open_clip_torch, with the Python that runs this."
+        ) from error
+    return TextEncoder if kind == "text_encoder" else ImageEncoder
 
 
 def kind_of(network: Network) -> str:
     """Which of KINDS it is, drawn or computed fast or not."""
     bases = {**_CLASSES, "generator": Generator, "encoder": Encoder}
-    return next((kind for kind, base in bases.items() if isinstance(network, base)), "text_encoder")
+    kind = next((kind for kind, base in bases.items() if isinstance(network, base)), None)
+    if kind is None:  # It came with open_clip.
+        kind = "text_encoder" if isinstance(network, network_class("text_encoder")) else "image_encoder"
+    return kind
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,10 @@ class Part:
             return words(self.kind)
         elif self.kind == "aligner":
             told = f"aligner of {numbers.get('input_size')} px"
+        elif self.kind == "identity":
+            told = f"identity network, {numbers.get('embed_dim')} wide"
+        elif self.kind == "image_encoder":
+            told = f"image encoder of {numbers.get('image_size')} px, {numbers.get('embed_dim')} wide"
         else:
             told = f"text encoder, {numbers.get('embed_dim')} wide"
         return f"{told} ({self.family or self.layout})"
@@ -125,7 +143,7 @@ class Part:
             arguments = dict(self.architecture)
             if any(_too_large(value) for value in arguments.values()):
                 raise ValueError("a value is out of range")
-            counts = [arguments.get(name, 0) for name in _COUNTS] + [sum(arguments.get("blocks", []))]
+            counts = [_total(arguments.get(name, 0)) for name in _COUNTS]
             if max(counts) > max(len(self.tensors), 64):
                 raise ValueError(f"{max(counts)} layers, but {len(self.tensors)} tensors")
             if "channels" in arguments:
@@ -143,7 +161,7 @@ class Part:
 
 
 def words(part: str) -> str:
-    return part.replace("_", " ")
+    return _WORDS.get(part, part.replace("_", " "))
 
 
 def _room(tensor: torch.Tensor) -> torch.Tensor:
@@ -159,6 +177,10 @@ def _too_large(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return len(value) > 64 or any(_too_large(item) for item in value)
     return not isinstance(value, bool) and not (isinstance(value, (int, float)) and 0 < value <= _LARGEST_NUMBER)
+
+
+def _total(count: Any) -> Any:
+    return sum(count) if isinstance(count, (list, tuple)) else count
 
 
 def _mismatch(expected: dict[str, torch.Tensor], found: dict[str, Stored]) -> str | None:

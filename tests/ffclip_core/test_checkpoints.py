@@ -19,6 +19,8 @@ from ffclip.ffclip_core import (
     load_aligner,
     load_encoder,
     load_generator,
+    load_identity,
+    load_image_encoder,
     load_modulator,
     load_text_encoder,
     save_part,
@@ -28,6 +30,8 @@ from ffclip.ffclip_core.checkpoints.parts import Part
 from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.identity import Identity
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from safetensors import safe_open
@@ -52,8 +56,18 @@ PARTS = {
     ),
     "modulator": (load_modulator, lambda: Modulator(num_layers=6, latent_dim=16, num_blocks=3, family="toys")),
     "text_encoder": (load_text_encoder, lambda: TextEncoder(embed_dim=16, width=32, heads=2, layers=1, family="toys")),
+    "image_encoder": (
+        load_image_encoder,
+        lambda: ImageEncoder(embed_dim=16, image_size=64, width=32, heads=2, layers=1, family="toys"),
+    ),
     "aligner": (load_aligner, lambda: Aligner(input_size=32, widths=(4, 6, 8, 10), blocks=(1, 1, 2), family="toys")),
+    "identity": (
+        load_identity,
+        lambda: Identity(embed_dim=8, input_size=32, widths=(16, 24, 32), blocks=(1, 2, 1), family="toys"),
+    ),
 }
+EMBEDDED_PARTS = ["generator", "encoder", "modulator", "text_encoder", "aligner"]
+"""Those of the embedded family."""
 
 
 def sentence(load: Callable, path: Path) -> str:
@@ -165,10 +179,11 @@ def test_a_version_that_is_none_is_refused(version: object, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_network_loaded_in_inference_mode_is_one_like_any_other(part: str) -> None:
+def test_a_network_loaded_in_inference_mode_is_one_like_any_other(part: str, tmp_path: Path) -> None:
     """ComfyUI's nodes run in it; weights made there could not be changed outside, and would not count their changes."""
+    save_part(tmp_path / "part.safetensors", PARTS[part][1]())
     with torch.inference_mode():
-        network = PARTS[part][0](EMBEDDED / f"{part}.safetensors")
+        network = PARTS[part][0](tmp_path / "part.safetensors")
     assert not any(value.is_inference() for value in network.state_dict().values())
 
 
@@ -181,6 +196,8 @@ def test_a_network_loaded_in_inference_mode_is_one_like_any_other(part: str) -> 
         ("encoder", {"input_size": 7, "num_layers": 16}, "encoder of ?×? px, 16 layers (cars)"),
         ("modulator", {"num_layers": 16}, "modulation blocks, 16 layers (cars)"),
         ("text_encoder", {"embed_dim": 512}, "text encoder, 512 wide (cars)"),
+        ("image_encoder", {"image_size": 224, "embed_dim": 512}, "image encoder of 224 px, 512 wide (cars)"),
+        ("identity", {"embed_dim": 512}, "identity network, 512 wide (cars)"),
     ],
 )
 def test_a_part_is_told_in_words(kind: str, architecture: dict, told: str) -> None:
@@ -224,7 +241,7 @@ def test_the_result_of_a_newer_converter_is_none_that_this_one_keeps(tmp_path: P
     assert result.read_bytes() == newer
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", EMBEDDED_PARTS)
 def test_the_embedded_family_is_small_and_says_what_it_is(part: str) -> None:
     path = EMBEDDED / f"{part}.safetensors"
     with safe_open(path, framework="pt") as file:
@@ -375,8 +392,11 @@ def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
         "modulator": '{"num_layers": 6, "latent_dim": 16, "num_blocks": 3}',
         "text_encoder": '{"embed_dim": 16, "width": 32, "heads": 2, "layers": 1, "vocab_size": 49408, '
         '"context_length": 77}',
+        "image_encoder": '{"embed_dim": 16, "image_size": 64, "patch_size": 32, "width": 32, "heads": 2, "layers": 1, '
+        '"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}',
         "aligner": '{"input_size": 32, "widths": [4, 6, 8, 10], "blocks": [1, 1, 2], "face": [0.5, 0.5, 0.3, 0.35], '
         '"points": [0.37, 0.45, 0.63, 0.45, 0.5, 0.55, 0.42, 0.65, 0.58, 0.65]}',
+        "identity": '{"embed_dim": 8, "input_size": 32, "widths": [16, 24, 32], "blocks": [1, 2, 1]}',
     }
     more = {"channels": {4: 8, 8: 8, 16: 4, 32: 2}, "size": 16, "latent_dim": 16}
     generator = Generator(**more, num_mapping_layers=2, conv_clamp=256.0, z_dim=8, num_classes=3)
@@ -387,7 +407,7 @@ def test_hyper_parameters_are_given_by_name_and_never_change() -> None:
     psp = Encoder(num_layers=6, latent_dim=16, widths=[16] * 4, blocks=[1] * 4, pyramid_width=16, deltas=False)
     assert psp.architecture["deltas"] is False and json.dumps(psp.architecture)
     # The shipped files' headers, as they were written.
-    for part, (load, _) in PARTS.items():
-        path = EMBEDDED / f"{part}.safetensors"
+    for part in EMBEDDED_PARTS:
+        load, path = PARTS[part][0], EMBEDDED / f"{part}.safetensors"
         with safe_open(path, framework="pt") as file:
             assert file.metadata()["architecture"] == json.dumps(load(path).architecture)

@@ -91,8 +91,8 @@ OTHERS: dict[str, tuple[Shapes, str]] = {
     "CLAP": ({"audio_model.audio_encoder.norm.weight": (4,), "text_model.embeddings.word_embeddings.weight": (9, 4)}, "CLAP"),
     "FLAVA": ({"multimodal_model.encoder.layer.0.norm.weight": (4,), "text_model.embeddings.word_embeddings.weight": (9, 4)}, "FLAVA"),
     "MobileCLIP": ({"text_encoder.embedding_layer.weight": (9, 4), "image_encoder.model.head.proj": (4, 4)}, "MobileCLIP"),
-    "CLIP's image tower": ({"vision_model.embeddings.class_embedding": (4,), "vision_model.embeddings.patch_embedding.weight": (4, 3, 32, 32)}, "image tower without its text encoder"),
-    "OpenAI's image tower": ({"visual.class_embedding": (4,), "visual.ln_pre.weight": (4,), "visual.conv1.weight": (4, 3, 32, 32)}, "image tower of CLIP without its text encoder"),
+    "CLIP's image tower": ({"vision_model.embeddings.class_embedding": (4,), "vision_model.embeddings.patch_embedding.weight": (4, 3, 32, 32)}, "image encoder without its projection"),
+    "OpenAI's image tower": ({"visual.class_embedding": (4,), "visual.ln_pre.weight": (4,), "visual.conv1.weight": (4, 3, 32, 32)}, "image encoder without its projection"),
     "SigLIP's text tower": ({"embeddings.token_embedding.weight": (9, 4), "final_layer_norm.weight": (4,), "head.weight": (4, 4)}, "SigLIP's text encoder"),
     "CLIPTextModel": ({"embeddings.token_embedding.weight": (9, 4), "final_layer_norm.weight": (4,)}, "without its projection"),
     "nothing": ({}, "there are no tensors in it"),
@@ -192,6 +192,10 @@ def test_text_encoders_of_other_clips_are_named(changes: dict, called: str, pref
 
 
 def test_vit_b_32_with_its_image_tower_is_taken(tmp_path: Path) -> None:
-    state = clip(**{"visual.conv1.weight": (768, 3, 32, 32), "visual.positional_embedding": (50, 768)})
-    torch.save(state, tmp_path / "clip.pt")
-    assert read_parts(tmp_path / "clip.pt")["text_encoder"].architecture["layers"] == 12
+    tower = {"class_embedding": (768,), "positional_embedding": (50, 768), "conv1.weight": (768, 3, 32, 32)}
+    tower |= {"ln_pre.weight": (768,), "proj": (768, 512)}
+    tower |= {f"transformer.resblocks.{i}.ln_1.weight": (768,) for i in range(12)}
+    torch.save(clip(**{f"visual.{key}": shape for key, shape in tower.items()}), tmp_path / "clip.pt")
+    parts = read_parts(tmp_path / "clip.pt")
+    assert [parts[kind].architecture["layers"] for kind in ("text_encoder", "image_encoder")] == [12, 12]
+    assert parts["image_encoder"].architecture.items() >= {"image_size": 224, "heads": 12, "embed_dim": 512}.items()

@@ -21,6 +21,9 @@ from ffclip.ffclip_core.editing import apply_edit, combine, layer_gates
 from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
 from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
 from ffclip.ffclip_core.execution.kept_features import KeptFeatures
+from ffclip.ffclip_core.networks.clip_distance import clip_distance
+from ffclip.ffclip_core.networks.identity import Identity
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from ffclip.ffclip_core.pictures import prepare, to_images
@@ -49,6 +52,9 @@ def networks() -> dict[str, nn.Module]:
             ),
             "modulator": Modulator(num_layers=LAYERS, latent_dim=WIDTH, num_blocks=2),
             "text_encoder": TextEncoder(embed_dim=WIDTH, width=16, heads=2, layers=1),
+            "image_encoder": ImageEncoder(embed_dim=WIDTH, image_size=64, width=32, heads=2, layers=4),
+            "residual": ImageEncoder(embed_dim=WIDTH, image_size=32, width=8, heads=2, layers=(1, 1, 1, 1)),
+            "identity": Identity(embed_dim=WIDTH, input_size=16, widths=(16, 16), blocks=(1, 1)),
         }
     return {name: network.eval().requires_grad_(False) for name, network in made.items()}
 
@@ -62,7 +68,7 @@ def everything(made: dict[str, Any]) -> dict[str, Tensor]:
 
     generator, encoder, modulator, text = (made[k] for k in ("generator", "encoder", "modulator", "text_encoder"))
     images, w, z = numbers(2, 50, 70, 3), numbers(2, LAYERS, WIDTH), numbers(2, WIDTH)
-    mask = numbers(2, 20, 20)
+    mask, x = numbers(2, 20, 20), numbers(2, 3, 40, 70)
     editor, kept = Editor(generator, encoder, modulator, text), KeptFeatures()
     e = text.encode(["purple hair", "Bald"])
     found = modulator.modulate(w, e)
@@ -87,6 +93,11 @@ def everything(made: dict[str, Any]) -> dict[str, Tensor]:
         "given noise": generator(w, noise=noise),
         "kept": generator(w[:1], kept=kept, resolution=64) * generator(w[:1], kept=kept).mean(),
         "grid": editor.edit(codes, ["purple hair", "Bald"], strength=np.arange(2.0), batching="grid", noise="none"),
+        "seen": made["image_encoder"].encode(x),
+        "distances": clip_distance(made["residual"], x, e),
+        "cut": made["image_encoder"].encode_pictures((255 * images).byte().numpy()),
+        "faces": made["identity"].embed(x),
+        **{f"map {i}": one for i, one in enumerate(made["image_encoder"].features(x) + made["residual"].features(x))},
         "heat map": alignment_picture(found.alignment, ["purple", "рыжий"]),
     }
 

@@ -12,10 +12,20 @@ import golden
 import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import CheckpointError, load_encoder, load_generator, load_modulator, load_text_encoder
+from ffclip.ffclip_core import (
+    CheckpointError,
+    load_encoder,
+    load_generator,
+    load_identity,
+    load_image_encoder,
+    load_modulator,
+    load_text_encoder,
+)
 from ffclip.ffclip_core.checkpoints import read_parts
 from ffclip.ffclip_core.networks.encoder import Encoder
 from ffclip.ffclip_core.networks.generator import Generator
+from ffclip.ffclip_core.networks.identity import Identity
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +39,8 @@ LOADERS: dict[str, Callable[[Path], nn.Module]] = {
     "encoder": load_encoder,
     "modulator": load_modulator,
     "text_encoder": load_text_encoder,
+    "image_encoder": load_image_encoder,
+    "identity": load_identity,
 }
 WRAPPINGS = (
     "state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "params_ema", "g_ema", "ema",
@@ -61,6 +73,8 @@ def networks() -> dict[str, Any]:
         ),
         "modulator": varied(Modulator(num_layers=6, latent_dim=12, num_blocks=2)),
         "text_encoder": varied(TextEncoder(embed_dim=12, width=64, heads=1, layers=1, vocab_size=60, context_length=8)),
+        "image_encoder": varied(ImageEncoder(embed_dim=12, image_size=64, width=64, heads=1, layers=1)),
+        "identity": varied(Identity(embed_dim=12, input_size=16, widths=(16, 18), blocks=(1, 1))),
     }
 
 

@@ -44,6 +44,25 @@ def test_each_file_is_told_by_what_it_holds(models: tuple) -> None:
     assert "page.pt" not in file_descriptions.descriptions()["encoder"]
 
 
+def test_what_no_list_offers_shows_beside_what_one_does(models: tuple) -> None:
+    import layouts
+    from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
+    from ffclip.ffclip_core.networks.text_encoder import TextEncoder
+    from ffclip.nodes import file_descriptions, model_files
+
+    folder, _ = models
+    (folder / "ffclip").mkdir()
+    text = TextEncoder(embed_dim=24, width=64, heads=1, layers=1, vocab_size=50, context_length=8)
+    image = ImageEncoder(embed_dim=24, image_size=64, width=64, heads=1, layers=1)
+    layouts.clip_openai(folder / "ffclip" / "clip.pt", text, image)
+    model_files.register_model_folders()
+    labels, pair = file_descriptions.descriptions(), "image encoder of 64 px, 24 wide (CLIP)"
+    assert labels["text_encoder"]["clip.pt"] == f"clip.pt: text encoder, 24 wide (CLIP); {pair}"
+    assert labels["file"]["clip.pt"] == f"clip.pt: text encoder, 24 wide (CLIP); {pair}"
+    assert labels["encoder"]["clip.pt"] == f"clip.pt: holds no encoder; {pair}"
+    assert "clip.pt" in model_files.choices("text_encoder") and "clip.pt" not in model_files.choices("encoder")
+
+
 def test_a_file_that_goes_away_in_between_does_not_stop_the_others(models: tuple, monkeypatch) -> None:  # noqa: ANN001
     from ffclip.nodes import file_descriptions, model_files
 
