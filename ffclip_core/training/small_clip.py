@@ -1,60 +1,58 @@
-"""A small CLIP: a text tower to keep and an image tower that only training uses."""
+"""A small CLIP: the text tower and the image tower of a family, trained together."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
+from ..networks.image_encoder import ImageEncoder
 from ..networks.text_encoder import TextEncoder
 from .facts import Attributes
 from .losses.text import sigmoid_loss, softmax_loss
 
 EMBED_DIM = 256
-TEXT = {"width": 96, "heads": 4, "layers": 2}
 
 
 class SmallCLIP(nn.Module):
-    """open_clip's CLIP, with heads for the attributes."""
+    """Both towers, with heads for the attributes."""
 
-    def __init__(self, attributes: Attributes, image_size: int = 64) -> None:
+    def __init__(self, attributes: Attributes, image_size: int = 64, family: str | None = None) -> None:
         super().__init__()
-        vision = CLIPVisionCfg(layers=(1, 1, 2, 1), width=16, image_size=image_size)
-        text = CLIPTextCfg(**TEXT)  # pyright: ignore[reportArgumentType]
-        self.clip = CLIP(EMBED_DIM, vision, text, quick_gelu=True)  # pyright: ignore[reportArgumentType]
+        self.text = TextEncoder(embed_dim=EMBED_DIM, width=96, heads=4, layers=2, family=family)
+        # It looks at pictures in [-1, 1] as they are.
+        self.image = ImageEncoder(
+            embed_dim=EMBED_DIM,
+            image_size=image_size,
+            width=16,
+            heads=8,
+            layers=(1, 1, 2, 1),
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+            family=family,
+        )
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.bias = nn.Parameter(torch.tensor(-5.0))
         self.softmax_scale = nn.Parameter(torch.tensor(2.6))
         self.heads = nn.ModuleDict({name: nn.Linear(EMBED_DIM, len(v)) for name, v in attributes.items()})
-
-    def features(self, x: Tensor) -> list[Tensor]:
-        """The image tower's maps, from the stem on (as a perceptual distance), and last the embedding [B, 256]."""
-        tower = self.clip.visual
-        maps = [tower.stem(x)]  # pyright: ignore[reportCallIssue]
-        for layer in (tower.layer1, tower.layer2, tower.layer3, tower.layer4):
-            maps.append(layer(maps[-1]))  # pyright: ignore[reportCallIssue]
-        return [*maps[:4], tower.attnpool(maps[4])]  # pyright: ignore[reportCallIssue]
 
     def attributes(self, embedding: Tensor) -> dict[str, Tensor]:
         return {name: head(embedding) for name, head in self.heads.items()}
 
     def encode_text(self, ids: Tensor) -> Tensor:
         """Token ids [B, T <= 77] → [B, 256]. Padding never matters, so it is cut off."""
-        clip: Any = self.clip
-        length = int((ids != 0).sum(1).max())
-        ids = ids[:, :length]
-        x = clip.token_embedding(ids) + clip.positional_embedding[:length]
-        x = clip.ln_final(clip.transformer(x, attn_mask=clip.attn_mask[:length, :length]))
-        return x[torch.arange(len(x), device=ids.device), ids.argmax(1)] @ clip.text_projection
+        text, length = self.text, int((ids != 0).sum(1).max())
+        ids, mask = ids[:, :length], text.get_buffer("attn_mask")[:length, :length]
+        x = text.token_embedding(ids) + text.positional_embedding[:length]
+        x = text.ln_final(text.transformer(x, attn_mask=mask))
+        return x[torch.arange(len(x), device=ids.device), ids.argmax(1)] @ text.text_projection
 
 
-def load_clip(path: str | Path, attributes: Attributes) -> SmallCLIP:
+def load_clip(path: str | Path, attributes: Attributes, family: str | None = None) -> SmallCLIP:
     """What train_clip wrote, for pictures with these attributes."""
-    model = SmallCLIP(attributes)
+    model = SmallCLIP(attributes, family=family)
     model.load_state_dict(torch.load(path, weights_only=True))
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -66,11 +64,3 @@ def clip_losses(model: SmallCLIP, texts: Tensor, images: Tensor, truth: Tensor) 
         "sigmoid": sigmoid_loss(cosine * model.scale.exp() + model.bias, truth),
         "softmax": softmax_loss(cosine * model.softmax_scale.exp(), truth),
     }
-
-
-def export_text_encoder(clip: SmallCLIP, family: str) -> TextEncoder:
-    """The text tower of the small CLIP as the pack's own."""
-    text = TextEncoder(embed_dim=EMBED_DIM, **TEXT, family=family)
-    state = clip.clip.state_dict()
-    text.load_state_dict({key: state[key] for key in text.state_dict()})
-    return text.eval()

@@ -1,4 +1,4 @@
-"""Train the small CLIP: a text tower to keep and an image tower that only training uses.
+"""Train the small CLIP: the family's text tower and an image tower.
 
 python -m ffclip.ffclip_core.training.train_clip DATA RUN
 
@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import argparse
 import random
+from typing import cast
 
 import open_clip
 import torch
 from torch import Tensor
 
+from ..checkpoints import save_part
 from .avatars.captions import caption
 from .avatars.command import learning, parser, train
 from .avatars.dataset import load
 from .avatars.edits import SPOKEN
-from .avatars.vocabulary import ATTRIBUTES
+from .avatars.vocabulary import ATTRIBUTES, FAMILY
 from .facts import facts_of_picture, truth_matrix
 from .loop import Player, Run, Share, fit
 from .losses.labels import attribute_losses
@@ -34,7 +36,7 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
     data = load(arguments.data)
     pictures = data.pictures
     labels = data.labels
-    model = SmallCLIP(ATTRIBUTES).to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model = SmallCLIP(ATTRIBUTES, family=FAMILY).to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def losses(share: Share) -> dict[str, Tensor]:
         side, rows = int(share.rng("side").integers(2)), share.rows(len(pictures[0]))
@@ -44,7 +46,7 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
         words = random.Random(int(rng.integers(2**62)))
         ids = open_clip.tokenize([caption(f, words) for f in facts]).to(run.device)
         x = roughen(to_network(pictures[side][rows], run.device), share.rng("picture"))
-        images = model.features(x)[-1]
+        images = model.image.encode(x)
         targets = torch.from_numpy(seen).long().to(run.device)
         heads = attribute_losses(model.attributes(images), targets).sum()
         truth = truth_matrix(facts, targets, ATTRIBUTES)
@@ -53,7 +55,9 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
     player = Player.of("clip", model, losses, learning(arguments, clip=5.0, ema=0.995))
     fit(run, [player])
     if run.rank == 0:
-        torch.save(player.averages["network"].cpu().state_dict(), run.folder / CLIP_FILE)
+        trained = cast(SmallCLIP, player.averages["network"].cpu())
+        torch.save(trained.state_dict(), run.folder / CLIP_FILE)
+        save_part(run.folder / "image_encoder.safetensors", trained.image)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from .codes import Codes
 from .inversion import stored_inversions
 from .loop import Player, Run, Share, fit
 from .pictures import save_sheet, to_network
-from .small_clip import export_text_encoder, load_clip
+from .small_clip import load_clip
 from .style_metric import style_metric
 
 _EDITED_BEFORE = 0.25
@@ -61,7 +61,7 @@ def begin(model: Modulator) -> None:
 
 def _worker(run: Run, arguments: argparse.Namespace) -> None:
     data = load(arguments.data)
-    clip = load_clip(arguments.clip, ATTRIBUTES).to(run.device)
+    clip = load_clip(arguments.clip, ATTRIBUTES, FAMILY).to(run.device)
     generator = load_generator(arguments.generator / "generator.safetensors").to(run.device)
     encoder = load_encoder(arguments.encoder / "encoder.safetensors")
     encoder = encoder.to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -122,7 +122,7 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
     fit(run, [player], sheet=drawings)
     if run.rank == 0:
         save_part(run.folder / "modulator.safetensors", average().cpu(), torch.float32)
-        save_part(run.folder / "text_encoder.safetensors", export_text_encoder(clip.cpu(), FAMILY))
+        save_part(run.folder / "text_encoder.safetensors", clip.text.cpu())
 
 
 def main() -> None:
