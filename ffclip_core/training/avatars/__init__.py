@@ -3,6 +3,6 @@
 vocabulary: what can be drawn and said · avatar: one person and its edits · drawing: by DiceBear · parameters: what a
 drawing is made from · captions, prompts: what people write · edits: what is asked of whom · dataset: the files that the
 commands train on · judge, evaluation, report: how edits are measured · whole, wide: pictures as people have them, which
-the aligner is trained on · framings, alignment_report: the same, drawn, and how it is measured. Of the pack, only the
-commands import it.
+the aligner is trained on · framings, alignment_report: the same, drawn, and how it is measured · source, text_edits,
+write_folder: drawn persons for whatever trains on folders and Python sources. Of the pack, only the commands import it.
 """
