@@ -28,6 +28,7 @@ NODES = {
     "refine_inversion": "RefineInversion",
     "edit_video": "EditVideo",
     "edit_frames": "EditFrames",
+    "save_training_pair": "SaveTrainingPair",
 }
 ROOT = Path(__file__).parent.parent
 

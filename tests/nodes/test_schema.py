@@ -38,6 +38,7 @@ INPUTS = {
         "frames", "text", "strength", "faces", "smoothing", "mode", "find", "strengths", "encoder", "text_encoder",
         "modulator", "generator",
     ],
+    "FFCLIPSaveTrainingPair": ["before", "after", "text", "folder", "prefix"],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -54,6 +55,7 @@ OUTPUTS = {
     "FFCLIPRefineInversion": ["FFCLIP_LATENT", "FFCLIP_GENERATOR", "IMAGE"],
     "FFCLIPEditVideo": ["VIDEO"],
     "FFCLIPEditFrames": ["IMAGE"],
+    "FFCLIPSaveTrainingPair": ["STRING"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -70,6 +72,7 @@ DISPLAY_NAMES = {
     "FFCLIPRefineInversion": "Refine Inversion",
     "FFCLIPEditVideo": "Edit Video by Text",
     "FFCLIPEditFrames": "Edit Frames by Text",
+    "FFCLIPSaveTrainingPair": "Save Training Pair",
 }
 NODE_IDS = list(INPUTS)
 
