@@ -6,28 +6,30 @@ Without them the tests that need them are skipped; in CI (CI=true) they fail ins
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
 
 # Which files come first, so that no process is left alone with a long one at the end: those that share something, then
 # those that take longest. A name that is gone costs nothing, one that is missing a little time.
 FIRST = (
     "pages", "server", "nodes",
-    "test_full_size", "test_hostile_files", "test_guest", "test_generator", "test_encoder", "test_training",
+    "test_full_size", "test_hostile_files", "test_generator", "test_encoder", "test_training",
     "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long come first."""
+    """Files that take long come first; of those with pages, all tests of one canvas before those of the next."""
     order = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(_shared(item.nodeid) or item.path.stem, len(order)))
+
+    def place(item: pytest.Item) -> tuple[int, str]:
+        parameters = getattr(item, "callspec", SimpleNamespace(params={})).params
+        return order.get(_shared(item.nodeid) or item.path.stem, len(order)), parameters.get("canvas", "")
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,20 +47,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
-@cache
-def _text(path: str) -> str:
-    return (ROOT / path).read_text(encoding="utf-8")
-
-
 def _shared(nodeid: str) -> str:
     """What a test's file shares with others that takes long to start: the servers of pages, the plain one, ComfyUI's
     modules, or nothing."""
-    path = nodeid.partition("::")[0]
-    if path.startswith("tests/nodes/"):
-        return "nodes"
-    if not path.startswith("tests/server/") or "with Server(" in _text(path):  # One of its own.
-        return ""
-    return "pages" if "open_template" in _text(path) else "server"
+    folders = {"tests/nodes/": "nodes", "tests/server/pages/": "pages", "tests/server/": "server"}
+    return next((name for folder, name in folders.items() if nodeid.startswith(folder)), "")
 
 
 def _named(variable: str, what: str) -> str:

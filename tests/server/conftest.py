@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import CANVASES, OPEN, PREPARE, READY, SETTINGS, SIZES, VERSIONS
+from ffclip.bootstrap.links import link
 from ffclip.ffclip_core import EMBEDDED, save_part
 from ffclip.ffclip_core.checkpoints import read_parts
-from ffclip.ffclip_core.dev import PACK, WORKFLOWS
+from ffclip.ffclip_core.dev import ROOT, WORKFLOWS
 from ffclip.ffclip_core.dev.comfyui import Server
 from ffclip.ffclip_core.dev.graphs import to_api
 from ffclip.ffclip_core.families import PARTS
 from ffclip.ffclip_core.networks.encoder import Encoder
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
 
 Graph = dict[str, Any]
 
@@ -57,8 +55,11 @@ MARKUP = '<img src="/" onerror="window.ran = true">'
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The server's own folder, with some model files that must be refused."""
-    return furnished(tmp_path_factory.mktemp("comfyui"))
+    """The server's own folder, with some model files that must be refused, where a second copy of the pack was left
+    behind."""
+    base = furnished(tmp_path_factory.mktemp("comfyui"))
+    link(ROOT, base / "custom_nodes" / "ffclip-main")
+    return base
 
 
 def furnished(base: Path) -> Path:
@@ -145,81 +146,3 @@ def pictures(server: Server) -> Callable[[Graph], dict[str, list[bytes]]]:
 @pytest.fixture(scope="session")
 def pixels() -> Callable[[bytes], np.ndarray]:
     return lambda file: np.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int)
-
-
-@pytest.fixture(scope="module")
-def browser(browser_program: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Root, as in a container, may start Chromium only without its sandbox.
-        browser = playwright.chromium.launch(executable_path=browser_program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def canvas() -> str:
-    return CANVASES[0]
-
-
-@pytest.fixture(scope="module")
-def server_of(server: Server, request: pytest.FixtureRequest) -> Callable[[str], Server]:
-    """The server of a canvas; the newer page's starts when it is needed."""
-    return lambda canvas: server if canvas == CANVASES[0] else request.getfixturevalue("newer_server")
-
-
-@pytest.fixture(scope="module")
-def pages() -> dict[str, Page]:
-    """The pages that stay open, by canvas: to load one takes seconds."""
-    return {}
-
-
-@pytest.fixture
-def open_template(
-    browser: Browser, pages: dict[str, Page], server_of: Callable[[str], Server], canvas: str
-) -> Iterator[Callable[..., Page]]:
-    """The page with one of the pack's workflows, by name; elsewhere: in another browser, closed after the test."""
-    others = []
-
-    def load(name: str) -> Page:
-        server = server_of(canvas)
-        chosen = {"Comfy.InstalledVersion": VERSIONS[canvas], "Comfy.VueNodes.Enabled": "2.0" in canvas}
-        server.post("/settings", {**SETTINGS, **chosen})
-        page = browser.new_page()
-        page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
-        page.set_default_timeout(60_000)
-        page.add_init_script(f"({PREPARE})()")
-        page.goto(f"{server.address}/?template={name}&source={PACK}")
-        page.wait_for_function(READY)
-        return page
-
-    def open_it(name: str, size: tuple[int, int] = SIZES[0], elsewhere: bool = False) -> Page:
-        if elsewhere:
-            others.append(load(name))
-            return others[-1]
-        if canvas not in pages:
-            pages[canvas] = load(name)
-            if size == SIZES[0]:
-                return pages[canvas]
-        page = pages[canvas]
-        page.keyboard.press("Escape")  # what an earlier test left open
-        page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.wait_for_function(f"() => window.app.canvas.canvas.clientWidth === {size[0]}")
-        page.evaluate(OPEN, [PACK, name])
-        page.evaluate("() => { window.complaints = []; }")
-        return page
-
-    yield open_it
-    for page in others:
-        page.close()
-
-
-@pytest.fixture
-def screenshot(canvas: str) -> Callable[[Page, str], None]:
-    """Into the folder that FFCLIP_SCREENSHOTS names, if it does."""
-    named = os.environ.get("FFCLIP_SCREENSHOTS")
-
-    def take(page: Page, title: str) -> None:
-        if named:
-            page.screenshot(path=Path(named) / f"{title}, {canvas}.png")
-
-    return take

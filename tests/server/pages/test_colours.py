@@ -79,15 +79,15 @@ def test_every_wire_has_a_colour_that_is_told_from_the_others(open_template: Cal
         assert ImageColor.getrgb(found["slots"][kind]) in near
 
 
-@pytest.mark.parametrize("canvas", CANVASES[:2])
+@pytest.mark.parametrize("canvas", [CANVASES[0], CANVASES[2]])
 def test_a_palette_of_the_user_s_goes_before(palette: None, open_template: Callable[..., Page], canvas: str) -> None:
-    page = open_template("edit-by-text", elsewhere=True)
+    page = open_template("edit-by-text", elsewhere=True, anew=True)
     page.wait_for_function("() => window.app.canvas.constructor.link_type_colors.IMAGE === '#654321'")
     found = page.evaluate(COLOURS, TYPES)
     assert {kind: colours["FFCLIP_LATENT"] for kind, colours in found.items()} == dict.fromkeys(found, "#123456")
     assert found["wires"]["FFCLIP_ENCODER"] == found["Nodes 2.0"]["FFCLIP_ENCODER"] != ""
     # With another palette ours are there again.
-    page.evaluate("() => window.app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    page.evaluate("() => window.app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
     page.wait_for_function("() => window.app.canvas.constructor.link_type_colors.IMAGE !== '#654321'")
     page.wait_for_timeout(200)
     after = page.evaluate(COLOURS, TYPES)
