@@ -1,4 +1,4 @@
-"""ComfyUI's page as the tests drive it; the fixtures open_template and screenshot of tests/server use it."""
+"""ComfyUI's page as the tests drive it; the fixtures open_template and screenshot of tests/server/pages use it."""
 
 from __future__ import annotations
 

@@ -104,8 +104,13 @@ def weight(family: str, key: str, shape: tuple[int, ...], seed: int = SEED) -> T
         scale = scale[1] / math.sqrt(math.prod(shape[1:]))
     start = (zlib.crc32(f"{family}/{key}".encode()) + 2654435769 * seed) % 2**32
     uniform = np.random.RandomState(start).random_sample(math.prod(shape))
-    unit = ((2 * uniform - 1) * math.sqrt(3)).astype(np.float32).reshape(shape)
-    return torch.from_numpy(np.asarray(np.float32(base) + np.float32(scale) * unit, np.float32))
+    uniform *= 2  # In place, as those of large networks are gigabytes.
+    uniform -= 1
+    uniform *= math.sqrt(3)
+    values = uniform.astype(np.float32).reshape(shape)
+    values *= np.float32(scale)
+    values += np.float32(base)
+    return torch.from_numpy(values)
 
 
 def weights(network: nn.Module, family: str, seed: int = SEED) -> dict[str, Tensor]:
@@ -126,7 +131,7 @@ def fill(network: Network, family: str, half: bool = False, seed: int = SEED) ->
     """The network with its golden weights, rounded to float16 if `half`; ready for use."""
     found = weights(network, family, seed)
     found = {key: value.half().to(value.dtype) if half else value for key, value in found.items()}
-    network.load_state_dict({**network.state_dict(), **found})
+    network.load_state_dict(found, strict=False, assign=True)
     return network.eval()
 
 

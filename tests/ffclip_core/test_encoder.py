@@ -1,16 +1,14 @@
-"""The encoder at its published sizes against stored codes, from weights that golden.py makes."""
+"""The encoder, small; its stored codes at the published sizes are in test_full_size.py."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 import ffclip.ffclip_core.execution.encoder as fast
 import golden
-import layouts
 import pytest
 import torch
-from ffclip.ffclip_core import InputError, load_encoder
+from ffclip.ffclip_core import InputError
 from ffclip.ffclip_core.benchmark import peer
 from ffclip.ffclip_core.execution import packed_convolution
 from ffclip.ffclip_core.execution.crew import Crew
@@ -24,34 +22,6 @@ def test_the_keys_are_those_of_published_files() -> None:
         encoder = Encoder()
     found = {key: list(value.shape) for key, value in encoder.state_dict().items() if key != "latent_avg"}
     assert found == golden.table("keys")["encoder"]
-
-
-@pytest.fixture(scope="module")
-def filled() -> Encoder:
-    """As published for cars. A weight follows from its name, so that of fewer layers is a part of it."""
-    with torch.device("meta"):
-        encoder = Encoder(num_layers=16, input_size=(192, 256))
-    return golden.fill(encoder.to_empty(device="cpu"), "e4e")
-
-
-# The encoder for faces: test_full_size.py.
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "layers", "size"), [("cars", 16, (192, 256)), ("church", 14, (256, 256))])
-def test_codes_of_two_pictures(name: str, layers: int, size: tuple[int, int], filled: Encoder, tmp_path: Path) -> None:
-    """Of weights that come from a published file."""
-    path = tmp_path / "e4e.pt"
-    with torch.device("meta"):
-        published = Encoder(num_layers=layers, input_size=size)
-    state = filled.state_dict() | {"latent_avg": torch.zeros(layers, 512)}
-    published.load_state_dict({key: state[key] for key in published.state_dict()}, assign=True)
-    layouts.e4e(path, published, None, torch.full((layers, 512), 0.5))
-    encoder = load_encoder(path)
-    path.unlink()
-    assert (encoder.num_layers, encoder.input_size) == (layers, size)
-    pictures = torch.cat([golden.picture(f"e4e_{name}_in{i}") for i in range(2)])
-    with torch.inference_mode():
-        codes = encoder(pictures.permute(0, 3, 1, 2) * 2 - 1)
-    assert golden.error(codes - 0.5, golden.tensors(f"e4e_{name}")["codes"]) < golden.NETWORKS
 
 
 def test_pictures_of_another_size_are_refused() -> None:
