@@ -3,6 +3,7 @@
     python run.py demo                                         one edit in a real ComfyUI, as a before/after picture
     python run.py demo --prompt "green hair" --image my.png    the same with your own words and picture
     python run.py ui                                           ComfyUI in the browser, with the workflow loaded
+    python run.py train PICTURES OUT                           your own pictures become a family (--help says more)
     python run.py test                                         all checks and tests; with --fast those that are quick
     python run.py bench                                        what it takes on this machine, beside the plain form
 

@@ -11,13 +11,14 @@ from . import ROOT, RunError
 
 
 def parse(arguments: Sequence[str], description: str = "") -> tuple[argparse.Namespace, list[str]]:
-    """The options of a command, and what goes on to pytest or the benchmark. Ends the program where they make no sense.
+    """The options of a command, and what goes on to the training, pytest or the benchmark. Ends the program where they
+    make no sense.
 
     Raises RunError for a path that cannot be what it is meant for: before anything is installed.
     """
     parser = _parser(description)
     options, more = parser.parse_known_args(arguments)
-    if more and options.command not in ("test", "bench"):
+    if more and options.command not in ("train", "test", "bench"):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if options.command == "demo":
         _check_demo(options)
@@ -51,6 +52,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
     demo.add_argument("--output", type=Path, default=Path("ffclip-demo.png"), help="the PNG to write")
     ui = commands.add_parser("ui", help="open ComfyUI with the workflow loaded")
     ui.add_argument("--no-browser", action="store_true", help="only print the address")
+    # Its own options are those of the training's command line, --help among them.
+    train = commands.add_parser("train", help="train a family on your own pictures", add_help=False)
     test = commands.add_parser("test", help="run all checks; further arguments go to pytest")
     test.add_argument("--fast", action="store_true", help="leave out the tests that take long (those marked slow)")
     bench = commands.add_parser("bench", help="measure speed and memory; --quick measures less")
@@ -58,7 +61,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
     for command in (demo, ui):
         command.add_argument("--comfyui", type=Path, metavar="PATH", help="an existing ComfyUI folder to use instead")
         command.add_argument("--python", type=Path, help="the Python that runs it (default: found in or beside it)")
-    for command in (demo, ui, test, bench):
+    for command in (demo, ui, train, test, bench):
         command.add_argument("--torch-index", metavar="URL", help="where to get torch from (default: pip's own index)")
     return parser
 

@@ -29,6 +29,7 @@ NODES = {
     "edit_video": "EditVideo",
     "edit_frames": "EditFrames",
     "save_training_pair": "SaveTrainingPair",
+    "train_modulator": "TrainModulator",
 }
 ROOT = Path(__file__).parent.parent
 

@@ -63,7 +63,7 @@ class SaveTrainingPair(io.ComfyNode):
     ) -> io.NodeOutput:
         before, after = _pictures(before, "before"), _pictures(after, "after")
         texts = _texts(text)
-        place = _place(FOLDER if folder is None else folder)
+        place = place_of(FOLDER if folder is None else folder)
         prefix = PREFIX if prefix is None else prefix
         if not isinstance(prefix, str):
             raise InputError(f"A prefix is text such as '{PREFIX}', not {shown(prefix)}.")
@@ -99,7 +99,7 @@ def _texts(text: Any) -> tuple[str, ...]:
     return texts
 
 
-def _place(folder: Any) -> Path:
+def place_of(folder: Any) -> Path:
     """The folder by its name in ComfyUI's output folder, which it doesn't leave, as with Save Image."""
     if not isinstance(folder, str):
         raise InputError(f"A folder is a name such as '{FOLDER}', not {shown(folder)}.")

@@ -21,6 +21,10 @@ def main() -> int:
         from .test import test
 
         return test(more, options.fast)
+    if options.command == "train":
+        from .train import train
+
+        return train(more)
     if options.command == "bench":
         command = [sys.executable, "-m", f"{PACK}.ffclip_core.benchmark", "--out", options.out.absolute(), *more]
         return subprocess.run(command, cwd=ROOT, env=variables() | {"PYTHONPATH": str(importable())}).returncode

@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...bootstrap.environment import importable, install_extras, newer_frontend, own_comfyui, variables
-from . import PACK, ROOT, browser
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    from pip._vendor import tomli as tomllib
+from . import ROOT, browser
+from .extras import extra
 
 
 def test(pytest_arguments: Sequence[str], fast: bool) -> int:
     """Run ruff, pyright and pytest; 0 where none of them finds anything. fast leaves out the tests marked slow."""
     python = Path(sys.executable)
-    install_extras(python, _tools())
+    install_extras(python, extra("train", "test"))
     program = browser.find() or browser.install()
     comfyui, page, pack = own_comfyui(python), newer_frontend(python), importable()
     given = variables() | {"PYTHONPATH": str(pack), "FFCLIP_COMFYUI": str(comfyui), "FFCLIP_NEWER_FRONTEND": str(page)}
@@ -63,10 +59,3 @@ def test(pytest_arguments: Sequence[str], fast: bool) -> int:
     if failed:
         print(f"FAILED: {', '.join(failed)}", flush=True)
     return tests.returncode or len(failed)
-
-
-def _tools() -> list[str]:
-    """The extras train and test of pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    return [tool for name in ("train", "test") for tool in extras[name] if not tool.startswith(PACK)]

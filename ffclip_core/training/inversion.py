@@ -8,13 +8,17 @@ from torch import Tensor
 
 from ..networks.encoder import Encoder
 from .loop import Run, wait_for_all
-from .pictures import to_network
+from .pictures import resized, to_network
+
+_TOGETHER = 125
 
 
 @torch.no_grad()
 def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
-    """Codes [N, L, D] of all pictures uint8 [N, H, W, 3]."""
-    return torch.cat([encoder(to_network(pictures[i : i + 250])) for i in range(0, len(pictures), 250)])
+    """Codes [N, L, D], on the CPU, of all pictures uint8 [N, H, W, 3]."""
+    device = encoder.latent_avg.device
+    pieces = (to_network(pictures[i : i + _TOGETHER], device) for i in range(0, len(pictures), _TOGETHER))
+    return torch.cat([encoder(resized(piece, encoder.input_size)).cpu() for piece in pieces])
 
 
 @torch.no_grad()

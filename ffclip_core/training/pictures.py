@@ -18,6 +18,13 @@ def to_network(pictures: np.ndarray, device: torch.device | str = "cpu") -> Tens
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B, 3, H, W] → [B, 3, *size], as an encoder's input is made."""
+    if (x.shape[2], x.shape[3]) == tuple(size):
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", antialias=True)
+
+
 def soften(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Pictures as they look enlarged from a smaller size, down to a half."""
     size = x.shape[-1]

@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 import open_clip
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..checkpoints import load_encoder, load_generator, save_part
 from ..networks.modulation import Modulator
@@ -35,28 +35,10 @@ from .inversion import stored_inversions
 from .loop import Player, Run, Share, fit
 from .pictures import save_sheet, to_network
 from .small_clip import load_clip
+from .stages.modulator import RATES, begin
 from .style_metric import style_metric
 
 _EDITED_BEFORE = 0.25
-_RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
-
-
-@torch.no_grad()
-def begin(model: Modulator) -> None:
-    """Starting weights with which the code comes through the blocks, and Δw is small.
-
-    With PyTorch's own the softmax over the layers soon looks at one of them alone, and the translation, which is
-    normalised and equal for all layers, drowns what is left of the code.
-    """
-    for block in model.blocks:
-        block.k_matrix.weight.zero_()  # Attention to all layers alike.
-        block.v_matrix.weight.copy_(model.num_layers * torch.eye(model.latent_dim))
-        block.attention_layer.v_matrix.weight.mul_(1e-3)
-        for injector in (block.gamma_, block.beta_):
-            cast(nn.Linear, injector[3]).weight.mul_(0.3)
-    last = model.blocks[-1]
-    cast(nn.Linear, last.gamma_[3]).bias.fill_(-0.7)
-    cast(nn.Linear, last.beta_[3]).bias.fill_(0.5)  # Where the leaky ReLU lets both signs pass.
 
 
 def _worker(run: Run, arguments: argparse.Namespace) -> None:
@@ -105,7 +87,7 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
             "unseen": 0.01 * unseen.square().mean(),
         }
 
-    player = Player.of("modulator", model, losses, learning(arguments, ema=0.998, clip=1.0, rates=_RATES))
+    player = Player.of("modulator", model, losses, learning(arguments, ema=0.998, clip=1.0, rates=RATES))
 
     def average() -> Modulator:
         return cast(Modulator, player.averages["network"])

@@ -39,6 +39,9 @@ INPUTS = {
         "modulator", "generator",
     ],
     "FFCLIPSaveTrainingPair": ["before", "after", "text", "folder", "prefix"],
+    "FFCLIPTrainModulator": [
+        "encoder", "text_encoder", "generator", "folder", "name", "steps", "learning_rate", "seed", "modulator",
+    ],
 }  # fmt: skip
 OUTPUTS = {
     "FFCLIPLoadModels": ["FFCLIP_ENCODER", "FFCLIP_TEXT_ENCODER", "FFCLIP_MODULATOR", "FFCLIP_GENERATOR"],
@@ -56,6 +59,7 @@ OUTPUTS = {
     "FFCLIPEditVideo": ["VIDEO"],
     "FFCLIPEditFrames": ["IMAGE"],
     "FFCLIPSaveTrainingPair": ["STRING"],
+    "FFCLIPTrainModulator": ["FFCLIP_MODULATOR", "IMAGE"],
 }
 DISPLAY_NAMES = {
     "FFCLIPLoadModels": "Load FFCLIP Models",
@@ -73,6 +77,7 @@ DISPLAY_NAMES = {
     "FFCLIPEditVideo": "Edit Video by Text",
     "FFCLIPEditFrames": "Edit Frames by Text",
     "FFCLIPSaveTrainingPair": "Save Training Pair",
+    "FFCLIPTrainModulator": "Train FFCLIP Modulator",
 }
 NODE_IDS = list(INPUTS)
 

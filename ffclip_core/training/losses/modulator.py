@@ -107,8 +107,8 @@ def background(edited: Tensor, unedited: Tensor, mask: Tensor | None = None) -> 
 def pair_image(edited: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Mean over all values of (0.5 + 8·mask)·|edited - target|; target and mask are fixed.
 
-    target: what the generator draws of the code of the picture after the edit, so that nothing is asked of the blocks
-    which only a better inversion could give. mask: changed_places() of unedited and target.
+    target: within the mask the picture after the edit, elsewhere what the generator draws of the code before, so that
+    nothing is asked of the blocks which only a better inversion could give. mask: changed_places() of the pair.
     """
     require_same_shape(edited, target)
     weights = EVERYWHERE + WHERE_CHANGED * _fixed_mask(mask, edited)

@@ -32,7 +32,8 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "background": Published(2.0, _FFCLIP),
         "pair_image": Published(1.0, _HERE),
         "pair_masked": Published(1.0, "ours, not published"),
-        "pair_latent": Published(0.5, _HERE),
+        "pair_latent": Published(0.02, _HERE),
+        "remembered": Published(1.0, _HERE),
     },
     "autoencoder": {
         "l1": Published(1.0, _HERE),
@@ -47,6 +48,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "augment": Published(0.6, "StyleGAN2-ADA (Karras et al. 2020)"),
     },
     "encoder": {
+        "latent": Published(1.0, _HERE),
         "reconstruction": Published(1.0, "e4e (Tov et al. 2021)"),
         "perceptual": Published(0.8, "e4e (Tov et al. 2021)"),
         "identity": Published(0.1, "e4e (Tov et al. 2021)"),

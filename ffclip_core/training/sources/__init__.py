@@ -12,9 +12,9 @@ written as a folder of them has them.
 
 from __future__ import annotations
 
-from .data import Data, load
+from .data import Data, load, no_pictures
 from .examples import Example, Pair, Source
 from .left_out import Left
 from .preparation import prepare
 
-__all__ = ["Data", "Example", "Left", "Pair", "Source", "load", "prepare"]
+__all__ = ["Data", "Example", "Left", "Pair", "Source", "load", "no_pictures", "prepare"]

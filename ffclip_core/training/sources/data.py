@@ -50,6 +50,8 @@ class Data:
         return self.rows[1].texts_of(i)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if not len(self.pictures) and not len(self.before):
+            return no_pictures, (self.folder, self.size)
         return load, (self.folder,)
 
 
@@ -59,6 +61,26 @@ def load(folder: str | Path) -> Data:
     if contents is None or not contents.whole:
         raise InputError(f"{folder} holds no prepared pictures: prepare them first.")
     return data_of(Path(folder), contents)
+
+
+def no_pictures(folder: Path, size: int) -> Data:
+    """Of a training that has texts alone."""
+    none, squares = np.zeros(0, np.int64), np.zeros((0, size, size, 3), np.uint8)
+    return Data(
+        folder=folder,
+        size=size,
+        fingerprint="",
+        pictures=squares,
+        before=squares,
+        after=squares,
+        texts=[],
+        skipped=(),
+        held_out=none,
+        training=none,
+        held_out_pairs=none,
+        training_pairs=none,
+        rows=(store.Rows(), store.Rows()),
+    )
 
 
 def data_of(folder: Path, contents: store.Contents) -> Data:

@@ -16,8 +16,9 @@ from ffclip.ffclip_core import load_encoder, load_generator
 from ffclip.ffclip_core.networks.encoder import Encoder, StyleHead
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
-from ffclip.ffclip_core.training import train_encoder, train_generator, train_modulator
+from ffclip.ffclip_core.training import train_encoder, train_generator
 from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
+from ffclip.ffclip_core.training.stages import modulator
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_modulation_blocks_start_small_and_let_the_code_through() -> None:
     stream = torch.Generator().manual_seed(1)
     constants = 3.0 * torch.where(torch.arange(6) % 2 > 0, 1.0, -1.0)[:, None].expand(6, 32)
     w, e = torch.randn(8, 1, 32, generator=stream) + constants, torch.randn(8, 32, generator=stream)
-    train_modulator.begin(model)
+    modulator.begin(model)
     start = model.modulate(w, e)
     assert golden.error(start.alignment, torch.full((8, 4, 6), 1 / 6, dtype=start.alignment.dtype)) < 1e-6
     assert float(start.delta.norm()) < 0.5 * float(w.norm()), "small beside the code"

@@ -1,0 +1,30 @@
+"""How each part is trained, in the order in which they are: each stage needs what those before it gave.
+
+A stage has NAME, GIVES (the kinds of its parts), WHAT (in words), and train(work), which leaves its parts in work.parts
+and in the family's folder.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..work import Work
+from . import autoencoder, encoder, generator, modulator, text
+
+
+class Stage(Protocol):
+    @property
+    def NAME(self) -> str: ...  # noqa: N802
+
+    @property
+    def GIVES(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    @property
+    def WHAT(self) -> str: ...  # noqa: N802
+
+    def train(self, work: Work) -> None: ...
+
+
+STAGES: dict[str, Stage] = {stage.NAME: stage for stage in (text, autoencoder, generator, encoder, modulator)}
+
+__all__ = ["STAGES", "Stage"]

@@ -1,0 +1,205 @@
+"""The semantic modulation blocks, everything else as it is: by FFCLIP's losses, by pairs before and after, or both.
+
+With texts alone the edited picture is to fit its text in CLIP (FFCLIP, NeurIPS 2022; MATHS of the losses in
+losses/modulator.py). With pairs the edited picture is known: where the two differ it is the picture after, elsewhere
+what the generator draws of the picture before. Where blocks are given to begin with, they also go on doing what they
+did: their changes by texts that they know are kept.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ...networks.generator import Generator
+from ...networks.modulation import Modulator
+from ...tuned_weights import plain
+from ..loop import Player, Share
+from ..losses.modulator import (
+    background,
+    changed_places,
+    cosine_distance,
+    directional,
+    embedding,
+    identity,
+    latent_l1,
+    latent_l2,
+    pair_image,
+    pair_latent,
+    pair_masked,
+)
+from ..pictures import save_sheet, to_network
+from ..work import Work
+
+NAME, GIVES, WHAT = "modulator", ("modulator",), "semantic modulation blocks"
+RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
+"""Of the learning rate, by parts of parameters' names: what decides where to look learns slowly."""
+_SHEET = 6
+
+
+@torch.no_grad()
+def begin(model: Modulator) -> None:
+    """Starting weights with which the code comes through the blocks, and Δw is small.
+
+    With PyTorch's own the softmax over the layers soon looks at one of them alone, and the translation, which is
+    normalised and equal for all layers, drowns what is left of the code.
+    """
+    for block in model.blocks:
+        block.k_matrix.weight.zero_()  # Attention to all layers alike.
+        block.v_matrix.weight.copy_(model.num_layers * torch.eye(model.latent_dim))
+        block.attention_layer.v_matrix.weight.mul_(1e-3)
+        for injector in (block.gamma_, block.beta_):
+            cast(nn.Linear, injector[3]).weight.mul_(0.3)
+    last = model.blocks[-1]
+    cast(nn.Linear, last.gamma_[3]).bias.fill_(-0.7)
+    cast(nn.Linear, last.beta_[3]).bias.fill_(0.5)  # Where the leaky ReLU lets both signs pass.
+
+
+def new_modulator(work: Work, generator: Generator) -> Modulator:
+    """Untrained."""
+    model = Modulator(num_layers=generator.num_layers, latent_dim=generator.latent_dim, family=work.family)
+    begin(model)
+    return model
+
+
+class _Editing(Player):
+    def __init__(self, work: Work, generator: Generator) -> None:
+        super().__init__("modulator", work.learning(NAME, rates=RATES))
+        start = work.parts.get("modulator")
+        if start is None:
+            self.modulator = new_modulator(work, generator)
+        else:
+            self.modulator = copy.deepcopy(start).float().requires_grad_(True)
+        self.to(work.device)
+        encode = work.parts["text_encoder"].encode
+        data, device = work.data, work.device
+        self.work, self.start = (work,), (start,)
+        self.e = tuple(encode(list(texts)).to(device) if texts else None for texts in (work.texts, data.texts))
+        self.draw = (generator,)
+        self.w = (_codes_of_pictures(work, generator),)
+        self.pairs = (
+            (work.codes("before", data.before), work.codes("after", data.after)) if len(data.before) else None,
+        )
+
+    def forward(self, share: Share) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        if self.e[0] is not None:
+            found |= self._by_texts(share)
+        if self.pairs[0] is not None:
+            found |= self._by_pairs(share)
+        return found
+
+    def _by_texts(self, share: Share) -> dict[str, Tensor]:
+        work, generator = self.work[0], self.draw[0]
+        weights = work.weights(NAME)
+        texts, start = self.e[0], self.start[0]
+        assert texts is not None  # noqa: S101
+        w = self.w[0][torch.from_numpy(share.rows(len(self.w[0])))].to(work.device)
+        which = share.of(torch.from_numpy(share.rng("texts").integers(0, len(texts), share.batch)))
+        e = texts[which.to(work.device)]
+        change = self.modulator.modulate(w, e, torch.float32).delta
+        if start is not None:
+            with torch.no_grad():
+                known = start(w, e)
+            return (
+                {"remembered": weights["remembered"] * (change - known).square().mean()}
+                if "remembered" in weights
+                else {}
+            )
+        found: dict[str, Tensor] = {}
+        if "latent_l1" in weights:
+            found["latent_l1"] = weights["latent_l1"] * latent_l1(change)
+        if "latent_l2" in weights:
+            found["latent_l2"] = weights["latent_l2"] * latent_l2(change)
+        tower, who = work.parts.get("image_encoder"), work.parts.get("identity")
+        if tower is None:
+            return found
+        with share.autocast():
+            with torch.no_grad():
+                unedited = generator(w, noise="const").float()
+            edited = generator(w + change, noise="const").float()
+        with torch.no_grad():
+            seen_before = tower.encode(unedited)
+        seen = tower.encode(edited)
+        if "clip" in weights:
+            found["clip"] = weights["clip"] * cosine_distance(seen, e)
+        if "directional" in weights:
+            # The mean of all texts stands for one that says nothing.
+            neutral = texts.mean(0, keepdim=True).expand_as(e)
+            found["directional"] = weights["directional"] * directional(seen, seen_before, e, neutral)
+        if "embedding" in weights:
+            found["embedding"] = weights["embedding"] * embedding(seen, seen_before)
+        if "identity" in weights and who is not None:
+            found["identity"] = weights["identity"] * identity(who.embed, edited, unedited)
+        if "background" in weights:
+            found["background"] = weights["background"] * background(edited, unedited)
+        return found
+
+    def _by_pairs(self, share: Share) -> dict[str, Tensor]:
+        work, generator, data = self.work[0], self.draw[0], self.work[0].data
+        weights = work.weights(NAME)
+        assert self.pairs[0] is not None and self.e[1] is not None  # noqa: S101
+        before, after = self.pairs[0]
+        pairs = data.training_pairs
+        whole = pairs[share.rng("pairs").integers(0, len(pairs), share.batch)]
+        rng = share.rng("texts of pairs")
+        said = [texts[int(rng.integers(len(texts)))] for texts in map(data.pair_texts, map(int, whole))]
+        rows = share.of(whole)
+        w = before[torch.from_numpy(rows)].to(work.device)
+        e = self.e[1][share.of(torch.tensor(said)).to(work.device)]
+        change = self.modulator.modulate(w, e, torch.float32).delta
+        found: dict[str, Tensor] = {}
+        if "pair_latent" in weights:
+            wanted = after[torch.from_numpy(rows)].to(work.device)
+            found["pair_latent"] = weights["pair_latent"] * pair_latent(w + change, wanted)
+        if not weights.keys() & {"pair_image", "pair_masked"}:
+            return found
+        with torch.no_grad():
+            x, goal = (to_network(pictures[rows], work.device) for pictures in (data.before, data.after))
+            mask = changed_places(x, goal)
+            with share.autocast():
+                unedited = generator(w, noise="const").float()
+            goal = mask * goal + (1 - mask) * unedited
+        with share.autocast():
+            edited = generator(w + change, noise="const").float()
+        if "pair_image" in weights:
+            found["pair_image"] = weights["pair_image"] * pair_image(edited, goal, mask)
+        if "pair_masked" in weights:
+            found["pair_masked"] = weights["pair_masked"] * pair_masked(edited, goal, mask)
+        return found
+
+
+def _codes_of_pictures(work: Work, generator: Generator) -> Tensor:
+    """Codes to edit: of the pictures there are, of those before, or of random ones."""
+    data = work.data
+    if len(data.training):
+        return work.codes("pictures", data.pictures)[torch.from_numpy(data.training)]
+    if len(data.before):
+        return work.codes("before", data.before)[torch.from_numpy(data.training_pairs)]
+    z = torch.randn(2048, generator.z_dim, generator=torch.Generator().manual_seed(work.settings.seed))
+    with torch.no_grad():
+        return generator.map(z.to(work.device), 0.7).cpu()
+
+
+def train(work: Work) -> None:
+    generator = plain(work.parts["generator"]).to(work.device).eval().requires_grad_(False)
+
+    def sheet(players: Sequence[Player], folder: Path) -> None:
+        model, player = players[0].averages["modulator"], players[0]
+        assert isinstance(player, _Editing)  # noqa: S101
+        texts = player.e[0] if player.e[0] is not None and player.start[0] is None else player.e[1]
+        assert texts is not None  # noqa: S101
+        e = texts[torch.linspace(0, len(texts) - 1, min(_SHEET, len(texts))).long()]
+        rows = []
+        for w in player.w[0][:8].to(work.device):
+            codes = w[None].expand(len(e), -1, -1)
+            rows.append(generator(torch.cat([codes[:1], codes + model(codes, e)]), noise="const"))
+        save_sheet(rows, folder / "edits.png")
+
+    players = work.fit(NAME, lambda: [_Editing(work, generator)], lambda players: dict(players[0].averages), sheet)
+    work.finish(NAME, dict(players[0].averages))

@@ -1,0 +1,103 @@
+"""The small CLIP: a text tower and an image tower, of pictures and their captions.
+
+Every caption × picture of a batch has an answer: a caption is true of a picture if its phrases are all among those of
+the picture's captions. A balanced sigmoid over all of them and a softmax with several right answers (losses/text.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...networks.image_encoder import ImageEncoder
+from ...networks.text_encoder import TextEncoder
+from ..loop import Player, Share, gather
+from ..losses.text import sigmoid_loss, softmax_loss
+from ..pictures import roughen, to_network
+from ..work import Work
+
+NAME, GIVES, WHAT = "text", ("text_encoder", "image_encoder"), "text and image tower (a small CLIP)"
+EMBED_DIM = 256
+TEXT = {"width": 96, "heads": 4, "layers": 2}
+IMAGE = {"layers": (1, 1, 2, 1), "width": 16, "heads": 8}
+_APART = re.compile(r"\s*(?:[,;.]|\b(?:and|with)\b)\s*")
+
+
+def phrases(text: str) -> frozenset[str]:
+    """What a caption says, one thing each."""
+    return frozenset(phrase for phrase in _APART.split(text.lower()) if phrase)
+
+
+def new_towers(work: Work) -> dict[str, nn.Module]:
+    """Untrained."""
+    size = min(64, max(32, work.data.size))
+    return {
+        "text_encoder": TextEncoder(embed_dim=EMBED_DIM, family=work.family, **TEXT),
+        "image_encoder": ImageEncoder(embed_dim=EMBED_DIM, image_size=size, family=work.family, **IMAGE),
+    }
+
+
+class _Clip(Player):
+    def __init__(self, work: Work) -> None:
+        super().__init__("text", work.learning(NAME))
+        towers = new_towers(work)
+        self.text, self.image = towers["text_encoder"], towers["image_encoder"]
+        self.scales = nn.ParameterDict(
+            {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
+        )
+        self.to(work.device)
+        self.using = (work.data, work.weights(NAME), work.device)
+        ids = [open_clip.tokenize(list(work.data.texts[i : i + 1000])) for i in range(0, len(work.data.texts), 1000)]
+        self.ids = (torch.cat(ids),)
+        said: dict[str, int] = {}
+        self.said = [frozenset(said.setdefault(p, len(said)) for p in phrases(text)) for text in work.data.texts]
+        self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
+
+    def forward(self, share: Share) -> dict[str, Tensor]:
+        data, weights, device = self.using
+        rng = share.rng("captions")
+        whole = self.rows[rng.integers(0, len(self.rows), share.batch)]
+        chosen = [captions[int(rng.integers(len(captions)))] for captions in map(data.captions_of, map(int, whole))]
+        x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen", share.first))
+        ids = self.ids[0][share.of(torch.tensor(chosen))]
+        with share.autocast():
+            images, texts = self.image.encode(x), self.text(ids.to(device))
+        cosine = F.normalize(gather(texts.float()), dim=-1) @ F.normalize(gather(images.float()), dim=-1).T
+        shown = [
+            frozenset().union(*(self.said[i] for i in data.captions_of(int(row)))) for row in self._seen(share, whole)
+        ]
+        truth = torch.tensor([[self.said[t] <= s for s in shown] for t in self._seen(share, chosen)], device=device)
+        found = {}
+        if "sigmoid" in weights:
+            logits = cosine * self.scales["sigmoid"].exp() + self.scales["bias"]
+            found["sigmoid"] = weights["sigmoid"] * sigmoid_loss(logits, truth)
+        if "softmax" in weights:
+            found["softmax"] = weights["softmax"] * softmax_loss(cosine * self.scales["softmax"].exp(), truth)
+        return found
+
+    @staticmethod
+    def _seen(share: Share, whole: Sequence) -> list:
+        """Of a batch what all processes have in hand now, in the order in which gather() gives it."""
+        start = share.micro * share.run.world * share.size
+        return list(whole[start : start + share.run.world * share.size])
+
+
+def train(work: Work) -> None:
+    def parts(players: Sequence[Player]) -> dict[str, nn.Module]:
+        averages: dict[str, Any] = dict(players[0].averages)
+        made = new_towers(work)
+        # State alone: the running mean of a mask of infinities is no number.
+        made["text_encoder"].load_state_dict(averages["text"].state_dict())
+        made["image_encoder"].load_state_dict(averages["image"].state_dict())
+        cast(ImageEncoder, made["image_encoder"]).logit_scale.fill_(float(averages["scales"]["softmax"]))
+        return made
+
+    players = work.fit(NAME, lambda: [_Clip(work)], parts)
+    with torch.no_grad():
+        work.finish(NAME, parts(players))

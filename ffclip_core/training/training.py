@@ -1,0 +1,235 @@
+"""All of a training: data prepared, parts read, stages in turn, and the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checkpoints import build, read_parts
+from ..checkpoints.parts import words
+from ..editing import check_family
+from ..errors import InputError
+from ..families import PARTS, family_named
+from .evaluation import evaluate
+from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
+from .plan import Plan, make_plan
+from .settings import Settings, read_settings
+from .sources import Data, Source, no_pictures, prepare
+from .sources.left_out import LeftOutError
+from .sources.texts import captions_in
+from .stages import STAGES
+from .stages.autoencoder import new_encoder, new_generator
+from .stages.modulator import new_modulator
+from .stages.text import new_towers
+from .work import STATE, Work, write_manifest
+
+_TEXTS = 5000
+"""Texts that blocks are asked for, at most: the most frequent captions."""
+
+
+def _say(said: object) -> None:
+    sys.stdout.write(f"{said}\n")
+    sys.stdout.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What the command line says; pictures may be a Python source as well (sources.Source).
+
+    out: the family's folder. files: by kind, the parts that are given. family: one that comes with the pack, whose
+    parts are given. stop: asked after each step whether to end; watch: told of stage, step and steps.
+    """
+
+    pictures: Path | Source
+    out: Path
+    config: Path | Settings | None = None
+    minutes: float | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    family: str | None = None
+    device: str | None = None
+    tell: Callable[[str], object] = _say
+    stop: Callable[[], bool] | None = None
+    watch: Callable[[str, int, int], object] | None = None
+
+
+def train(task: Task) -> Path:
+    """Train what is missing, from where it was left, and write the report; the family's folder.
+
+    Raises:
+        InputError: of these pictures, parts and settings no family can be made; the sentence says what is missing.
+        CheckpointError: a file can't be read, or holds something else.
+        StoppedError: it was asked to end, and goes on there when called again.
+    """
+    settings = _settings(task)
+    device = choose_device(settings.device)
+    _make(task.out)
+    parts, given = _given(task, torch.device("cpu"))
+    size = parts["generator"].size if "generator" in parts else settings.size
+    texts = _prompts_of(task.pictures)
+    if texts is None:
+        data = prepare(task.pictures, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
+        texts = _texts(settings, data, task)
+    else:
+        data = no_pictures(task.out / STATE / "data", size)
+    plan = make_plan(settings, data, given, len(texts))
+    if os.environ.get("RANK", "0") == "0":
+        work = _work(task, settings, Process(device=torch.device("cpu")), data, parts, plan, texts)
+        _tell(task.tell, work, plan, given)
+        settings.write(task.out / STATE / "settings.yaml")
+        _begin(work)
+        del work
+    del parts
+    # Neither a source nor what a caller listens with goes to other processes; a single one is this one.
+    alone = task.stop is not None or task.watch is not None
+    batches = [settings.stage(name).batch // settings.stage(name).accumulate for name in plan.stages]
+    workers = 1 if alone else settings.workers or workers_for(batches, device)
+    light = task if workers == 1 else replace(task, pictures=Path(), tell=_say)
+    launch(_worker, light, settings, data, plan, texts, device=device, workers=workers)
+    return task.out
+
+
+def _worker(process: Process, task: Task, settings: Settings, data: Data, plan: Plan, texts: tuple[str, ...]) -> None:
+    parts, _ = _given(task, process.device)
+    work = _work(task, settings, process, data, parts, plan, texts)
+    tell = task.tell if process.rank == 0 else lambda said: None
+    for name in plan.stages:
+        if work.finished(name):
+            work.reload(STAGES[name].GIVES)
+            tell(f"{STAGES[name].WHAT}: done already.")
+        else:
+            tell(f"{STAGES[name].WHAT} …")
+            STAGES[name].train(work)
+    if process.rank == 0:
+        tell(evaluate(work))
+        tell(
+            f"{task.out} is a family now: ffclip_core.Editor.from_folder({str(task.out)!r}), or its files in ComfyUI's "
+            "models/ffclip."
+        )
+    wait_for_all()
+
+
+def _work(
+    task: Task,
+    settings: Settings,
+    process: Process,
+    data: Data,
+    parts: dict[str, Any],
+    plan: Plan,
+    texts: tuple[str, ...],
+) -> Work:
+    return Work(
+        settings=settings,
+        out=task.out,
+        process=process,
+        data=data,
+        parts=parts,
+        minutes=plan.minutes,
+        texts=texts,
+        family=next((part.family for part in parts.values() if getattr(part, "family", None)), task.out.name),
+        stop=task.stop,
+        watch=task.watch,
+    )
+
+
+def _settings(task: Task) -> Settings:
+    given = task.config
+    settings = given if isinstance(given, Settings) else read_settings(given)
+    changed = {"minutes": task.minutes, "device": task.device}
+    return settings.changed(**{name: value for name, value in changed.items() if value is not None})
+
+
+def _make(out: Path) -> None:
+    try:
+        (out / STATE).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} can't be made ({error.strerror}): name another folder for the family.") from error
+
+
+def _given(task: Task, device: torch.device) -> tuple[dict[str, Any], dict[str, str]]:
+    """The parts that are there already, and for each a word on where it is from."""
+    files: dict[str, Path] = {}
+    if task.family:
+        files |= dict(family_named(task.family).parts)
+    files |= task.files
+    networks: dict[str, Any] = {}
+    said: dict[str, str] = {}
+    for kind, path in files.items():
+        held = read_parts(path)
+        networks[kind] = build(path, held, kind)
+        said[kind] = f"{path.name} ({held[kind].describe()})"
+        if kind == "text_encoder" and "image_encoder" in held:
+            networks["image_encoder"] = build(path, held, "image_encoder")
+            said["image_encoder"] = path.name
+    check_family(**{kind: network for kind, network in networks.items() if kind in PARTS})
+    for network in networks.values():
+        network.requires_grad_(False).to(device)
+    return networks, said
+
+
+def _prompts_of(pictures: Path | Source) -> tuple[str, ...] | None:
+    """The lines of a .txt file that stands in the pictures' place."""
+    if not isinstance(pictures, Path) or pictures.suffix.lower() != ".txt" or not pictures.is_file():
+        return None
+    try:
+        found = captions_in(pictures.read_bytes())
+    except (OSError, LeftOutError) as error:
+        raise InputError(f"{pictures} can't be read as a list of texts: {error}.") from error
+    if not found:
+        raise InputError(f"{pictures} has no texts: write one per line, such as 'purple hair'.")
+    return found
+
+
+def _texts(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
+    """What the blocks are asked for: the settings' prompts, or else the captions, or the family's prompts."""
+    if settings.prompts:
+        return tuple(settings.prompts)
+    if task.family:
+        return family_named(task.family).prompts
+    often: dict[int, int] = {}
+    for row in data.training:
+        for caption in data.captions_of(int(row)):
+            often[caption] = often.get(caption, 0) + 1
+    return tuple(data.texts[i] for i in sorted(often, key=lambda i: -often[i])[:_TEXTS])
+
+
+def _tell(tell: Callable[[str], object], work: Work, plan: Plan, given: Mapping[str, str]) -> None:
+    data = work.data
+    tell(f"{len(data.pictures):,} pictures and {len(data.before):,} pairs, of {data.size} px.")
+    for left in data.skipped[:10]:
+        tell(f"Left out: {left}")
+    if len(data.skipped) > 10:
+        tell(f"Left out: {len(data.skipped) - 10:,} more; {work.out / STATE / 'data'} names them.")
+    for kind, name in given.items():
+        tell(f"Given: {words(kind)}, {name}")
+    for name, sentence in zip(plan.stages, plan.why, strict=True):
+        steps = work.settings.stage(name).steps
+        tell(f"To train: {sentence}; {f'{steps:,} steps' if steps else f'{plan.minutes[name]:.0f} minutes'}")
+
+
+def _begin(work: Work) -> None:
+    """A family that loads, from the first moment on: what is not trained yet is as it begins."""
+    out = work.out
+    made = dict(work.parts)
+    with seeded(work.settings.seed):
+        if "text_encoder" not in made:
+            made |= new_towers(work)
+        dim = made["text_encoder"].embed_dim
+        if "generator" not in made:
+            made["generator"] = new_generator(work, dim)
+        generator = made["generator"]
+        if "encoder" not in made:
+            made["encoder"] = new_encoder(work, generator.num_layers, generator.latent_dim)
+        if "modulator" not in made:
+            made["modulator"] = new_modulator(work, generator)
+    check_family(**{kind: made[kind] for kind in PARTS})
+    for kind in (*PARTS, "image_encoder"):
+        if kind in made and not (out / f"{kind}.safetensors").exists():
+            work.save({kind: made[kind]})
+    prompts = [text for text in (*work.texts, *work.data.texts) if text.isprintable() and not {"<", ">"} & set(text)]
+    write_manifest(out, work.family, work.data.size, "as in its training", prompts[:12])

@@ -1,0 +1,206 @@
+"""What every stage works with: the data, the settings, the parts that are there, and the family folder that grows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints import load_parts, save_part
+from ..execution.precision import has_bfloat16
+from ..families import MANIFEST, PARTS
+from .inversion import encode_all
+from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
+from .loop.processes import from_first
+from .loop.run import Precision
+from .settings import Settings
+from .sources import Data
+
+STATE = "training"
+"""The folder within the family's in which training keeps what it needs to go on."""
+_TRIED = 6  # Steps that are timed, the first two of which count for nothing.
+_FEWEST, _MOST = 30, 1_000_000
+
+
+@dataclass(kw_only=True)
+class Work:
+    """settings; out: the family's folder; process: this one of those that train together; data: what is trained on;
+    parts: by kind, those that are given or trained already, on the process's device, for use; minutes: the time of each
+    stage that has no number of steps; texts: what the blocks are asked for, without those of pairs; family: the name in
+    the headers of new parts; stop: asked after each step whether to end; watch: told of stage, step and steps;
+    save_parts: whether parts are written into the folder; latest: those that would have been last."""
+
+    settings: Settings
+    out: Path
+    process: Process
+    data: Data
+    parts: dict[str, Any]
+    minutes: Mapping[str, float]
+    texts: Sequence[str] = ()
+    family: str = ""
+    stop: Callable[[], bool] | None = None
+    watch: Callable[[str, int, int], object] | None = None
+    save_parts: bool = True
+    latest: dict[str, Any] = field(default_factory=dict)
+    _codes: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.process.device
+
+    @property
+    def precision(self) -> Precision:
+        named = self.settings.precision
+        return ("bfloat16" if has_bfloat16(self.device) else "float32") if named == "auto" else named
+
+    def folder(self, stage: str) -> Path:
+        return self.out / STATE / stage
+
+    def weights(self, stage: str) -> dict[str, float]:
+        """Of the losses of a stage, those that are not switched off."""
+        return {name: weight for name, weight in self.settings.stage(stage).losses.items() if weight}
+
+    def finished(self, stage: str) -> bool:
+        return (self.folder(stage) / "finished.json").exists()
+
+    def learning(self, stage: str, **others: Any) -> Learning:
+        """As the settings have it; others: of Learning's fields."""
+        return self.settings.stage(stage).learning(**others)
+
+    def fit(
+        self,
+        stage: str,
+        make: Callable[[], Sequence[Player]],
+        use: Callable[[Sequence[Player]], Mapping[str, nn.Module]],
+        sheet: Callable[[Sequence[Player], Path], None] | None = None,
+    ) -> Sequence[Player]:
+        """Train the players that make() gives, from where the stage was left. use() says which parts come of them: they
+        are written into the family's folder after each checkpoint. sheet draws into the stage's folder."""
+        folder = self.folder(stage)
+        folder.mkdir(parents=True, exist_ok=True)
+        run = self._run(stage, self._steps(stage, make), folder)
+        with seeded(self.settings.seed, self.device):
+            players = make()
+        fit(
+            run,
+            players,
+            sheet=None if sheet is None else lambda step: sheet(players, folder),
+            export=lambda step: self.save(use(players)),
+            stop=self.stop,
+            progress=None if self.watch is None else lambda step: self.watch and self.watch(stage, step, run.steps),
+        )
+        return players
+
+    def finish(self, stage: str, parts: Mapping[str, nn.Module]) -> None:
+        """The stage is done, and these are its parts."""
+        if self.process.rank == 0:
+            self.save(parts)
+            write_json(self.folder(stage) / "finished.json", {"parts": sorted(parts)})
+        wait_for_all()
+        self.take(parts)
+
+    def take(self, parts: Mapping[str, nn.Module]) -> None:
+        """Use these parts from now on, frozen."""
+        for kind, network in parts.items():
+            self.parts[kind] = network.eval().requires_grad_(False).to(self.device)
+
+    def reload(self, kinds: Sequence[str]) -> None:
+        """Parts of a stage that an earlier run has finished."""
+        self.take(load_parts({kind: self.out / f"{kind}.safetensors" for kind in kinds}))
+
+    def save(self, parts: Mapping[str, nn.Module]) -> None:
+        """Into the family's folder, each file whole at every moment; what was saved last is in `latest`."""
+        self.latest.update(parts)
+        if not self.save_parts:
+            return
+        for kind, network in parts.items():
+            path = self.out / f"{kind}.safetensors"
+            new = path.with_name(f".{path.name}.new")
+            save_part(new, network, torch.float32)  # pyright: ignore[reportArgumentType]
+            os.replace(new, path)
+
+    def codes(self, name: str, pictures: np.ndarray) -> Tensor:
+        """The encoder's codes [N, L, D] of pictures uint8 [N, S, S, 3], float32 on the CPU; computed once by the first
+        process for all, which call this together."""
+        if name not in self._codes:
+            path = self.folder("modulator") / f"codes-{name}.npy"
+            if self.process.rank == 0 and not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new = path.with_suffix(".new.npy")
+                np.save(new, encode_all(self.parts["encoder"], pictures).numpy())
+                os.replace(new, path)
+            wait_for_all()
+            self._codes[name] = torch.from_numpy(np.load(path))
+        return self._codes[name]
+
+    def _run(self, stage: str, steps: int, folder: Path) -> Run:
+        given = self.settings.stage(stage)
+        return Run(
+            **vars(self.process),
+            folder=folder,
+            name=stage,
+            steps=steps,
+            batch=given.batch,
+            seed=self.settings.seed,
+            precision=self.precision,
+            accumulate=given.accumulate,
+            log_every=max(1, min(50, steps // 20)),
+            save_every=given.save_every,
+            sheet_every=given.sheet_every,
+            same={"losses": dict(self.weights(stage)), "data": self.data.fingerprint},
+        )
+
+    def _steps(self, stage: str, make: Callable[[], Sequence[Player]]) -> int:
+        """As many as the settings say, or as there is time for: found by trying a few, once."""
+        if self.settings.stage(stage).steps:
+            return self.settings.stage(stage).steps
+        path = self.folder(stage) / "steps.json"
+        found = json.loads(path.read_text())["steps"] if path.exists() else None
+        found = from_first(found)
+        if found is None:
+            times: list[float] = []
+            folder = Path(from_first(tempfile.mkdtemp(dir=self.folder(stage)) if self.process.rank == 0 else None))
+            with seeded(self.settings.seed, self.device):
+                players = make()
+            run = replace(self._run(stage, _TRIED, folder), save_every=1e9, sheet_every=10**9)
+            fit(run, players, progress=lambda step: times.append(time.monotonic()), stop=self.stop)
+            each = (times[-1] - times[1]) / (_TRIED - 2)
+            found = from_first(max(_FEWEST, min(_MOST, round(60 * self.minutes[stage] / each))))
+            if self.process.rank == 0:
+                shutil.rmtree(folder)
+                write_json(path, {"steps": found, "seconds a step": each})
+        return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole at every moment."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(new, path)
+
+
+def write_manifest(out: Path, name: str, size: int, picture: str, prompts: Sequence[str]) -> None:
+    """family.json, by which the folder is a family."""
+    write_json(
+        out / MANIFEST,
+        {
+            "name": name,
+            "title": name,
+            "picture": picture,
+            "size": size,
+            "parts": {part: f"{part}.safetensors" for part in PARTS},
+            "samples": [],
+            "prompts": list(prompts),
+            "licence": "Trained by its owner, who says what may be done with it.",
+        },
+    )

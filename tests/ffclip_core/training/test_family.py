@@ -1,0 +1,161 @@
+"""From pictures to a family, by the public command: each of the documented cases for a few steps, in one process.
+
+How well is measured by hand (docs/training.md); here, that every part is trained of what it should be, that the folder
+loads at every moment, and that a run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ffclip.ffclip_core import Editor, InputError, load_generator, load_modulator, load_text_encoder
+from ffclip.ffclip_core.training.__main__ import main
+from ffclip.ffclip_core.training.loop import StoppedError
+from ffclip.ffclip_core.training.settings import read_settings
+from ffclip.ffclip_core.training.sources import Example
+from ffclip.ffclip_core.training.training import Task, train
+from PIL import Image
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 230), "white": (240, 240, 240)}
+FEW = """
+size: 16
+workers: 1
+device: cpu
+text: {steps: 2, batch: 4}
+autoencoder: {steps: 2, batch: 4}
+encoder: {steps: 2, batch: 4}
+modulator: {steps: 2, batch: 4}
+"""
+
+
+def square(inner: str, outer: str) -> np.ndarray:
+    picture = np.full((24, 24, 3), COLOURS[outer], np.uint8)
+    picture[8:16, 8:16] = COLOURS[inner]
+    return picture
+
+
+def pictures(folder: Path, count: int = 24) -> Path:
+    folder.mkdir()
+    names = list(COLOURS)
+    for i in range(count):
+        inner, outer = names[i % 4], names[(i // 4 + i % 4 + 1) % 4]
+        Image.fromarray(square(inner, outer)).save(folder / f"{i}.png")
+        (folder / f"{i}.txt").write_text(f"{inner} square\n{inner} square and {outer} ground\n")
+    return folder
+
+
+def pairs(folder: Path, count: int = 6) -> Path:
+    folder.mkdir()
+    for i, outer in zip(range(count), list(COLOURS) * 2, strict=False):
+        Image.fromarray(square("red", outer)).save(folder / f"{i}.before.png")
+        Image.fromarray(square("blue", outer)).save(folder / f"{i}.after.png")
+        (folder / f"{i}.txt").write_text("blue square\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Case c: everything, of pictures and captions."""
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "few.yaml").write_text(FEW)
+    status = main([str(pictures(folder / "squares")), str(folder / "out"), "--config", str(folder / "few.yaml")])
+    assert status == 0
+    return folder / "out"
+
+
+@pytest.mark.slow
+def test_pictures_and_captions_become_a_family(family: Path) -> None:
+    editor = Editor.from_folder(family)
+    assert editor.generator.size == 16 and editor.generator.num_layers == 6
+    w = editor.invert(torch.rand(1, 20, 30, 3, generator=torch.Generator().manual_seed(0)))
+    assert editor.edit(w, ["green square"]).shape == (1, 16, 16, 3)
+    report = (family / "evaluation.md").read_text("utf-8")
+    assert "| red square |" in report and "Fréchet" in report
+    for picture in ("evaluation.png", "losses-text.png", "training/autoencoder/reconstructions.png"):
+        assert (family / picture).exists()
+    assert json.loads((family / "family.json").read_text("utf-8"))["prompts"][0] == "red square"
+    spread = editor.generator.map(torch.randn(8, 256, generator=torch.Generator().manual_seed(1))).std(0).mean()
+    assert spread > 0, "the mapping network gives every z the same code"
+
+
+@pytest.mark.slow
+def test_a_finished_run_trains_nothing_again(family: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {path: path.read_bytes() for path in family.glob("*.safetensors")}
+    config = family.parent / "few.yaml"
+    assert main([str(family.parent / "squares"), str(family), "--config", str(config)]) == 0
+    assert capsys.readouterr().out.count("done already") == 3
+    assert files == {path: path.read_bytes() for path in family.glob("*.safetensors")}
+
+
+@pytest.mark.slow
+def test_a_generator_alone_gets_an_encoder_and_blocks(family: Path, tmp_path: Path) -> None:
+    """Case b, of prompts, without a picture."""
+    (tmp_path / "prompts.txt").write_text("green square\nblue square\n\nred ground\n")
+    given = {"generator": family / "generator.safetensors", "text_encoder": family / "text_encoder.safetensors"}
+    given["image_encoder"] = family / "image_encoder.safetensors"
+    said: list[str] = []
+    few = read_settings(family.parent / "few.yaml")
+    train(Task(pictures=tmp_path / "prompts.txt", out=tmp_path / "out", config=few, files=given, tell=said.append))
+    assert any("by 3 texts" in sentence for sentence in said)
+    editor = Editor.from_folder(tmp_path / "out")
+    state = load_generator(given["generator"]).state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in editor.generator.state_dict().items())
+    assert editor.encoder.num_layers == 6
+
+
+@pytest.mark.slow
+def test_pairs_are_learned_by_blocks_that_go_on(family: Path, tmp_path: Path) -> None:
+    """Case d: only the blocks change, and towards the pictures after."""
+    few = read_settings(family.parent / "few.yaml").changed(modulator={"steps": 30})
+    files = {part: family / f"{part}.safetensors" for part in ("generator", "encoder", "text_encoder", "modulator")}
+    out = train(Task(pictures=pairs(tmp_path / "pairs"), out=tmp_path / "out", config=few, files=files))
+    rows = (out / "training/modulator/log.csv").read_text().splitlines()
+    assert "pair_image" in rows[0]
+    before = load_modulator(files["modulator"]).state_dict()
+    after = load_modulator(out / "modulator.safetensors").state_dict()
+    assert any(not torch.equal(before[key], value) for key, value in after.items())
+    texts = [load_text_encoder(path / "text_encoder.safetensors").state_dict() for path in (family, out)]
+    assert all(torch.equal(value, texts[1][key]) for key, value in texts[0].items())
+    assert "Edits of which pairs are known" in (out / "evaluation.md").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_python_source_and_a_run_that_is_stopped(tmp_path: Path) -> None:
+    source = [Example(picture=square(a, b), captions=(f"{a} square",)) for a in COLOURS for b in COLOURS if a != b]
+    (tmp_path / "few.yaml").write_text(FEW)
+    few = read_settings(tmp_path / "few.yaml")
+    seen: list[tuple[str, int]] = []
+
+    def task(stop: Any) -> Task:
+        watch = lambda stage, step, of: seen.append((stage, step))  # noqa: E731
+        return Task(pictures=source, out=tmp_path / "out", config=few, stop=stop, watch=watch)
+
+    with pytest.raises(StoppedError, match="text"):
+        train(task(lambda: True))
+    Editor.from_folder(tmp_path / "out")
+    train(task(lambda: False))
+    assert seen == [(stage, step) for stage in ("text", "autoencoder", "modulator") for step in (1, 2)]
+
+
+def test_what_the_command_says_where_it_can_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, said in (
+        ([str(tmp_path / "empty"), str(tmp_path / "out")], "holds no pictures"),
+        ([str(tmp_path / "nothing"), str(tmp_path / "out")], str(tmp_path / "nothing")),
+        ([str(tmp_path / "empty"), str(tmp_path / "out"), "--family", "dogs"], "'dogs'"),
+        ([str(tmp_path / "empty"), str(tmp_path / "out"), "--generator", str(tmp_path / "no.pt")], "no.pt"),
+    ):
+        assert main([*arguments, "--device", "cpu"]) == 1
+        found = capsys.readouterr().err
+        assert said in found and found.count("\n") == 1, found
+
+
+def test_an_out_that_can_not_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="another folder"):
+        train(Task(pictures=pictures(tmp_path / "squares", 4), out=tmp_path / "file", config=read_settings()))
