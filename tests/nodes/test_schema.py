@@ -188,6 +188,7 @@ def test_a_newer_comfyui_folds_away_what_experts_set(newer: dict[str, Any]) -> N
         ("FFCLIPAlignFace", "find"),
         ("FFCLIPPasteFaceBack", "feather"),
         *(("FFCLIPRefineInversion", name) for name in ("seconds", "fit", "loss")),
+        *(("FFCLIPTrainModulator", name) for name in ("learning_rate", "seed")),
     }
 
 

@@ -72,9 +72,8 @@ def evaluate(work: Work) -> str:
         sums.append(f"{right:.0%} of the edits by text are right, {kept:.0%} of the rest is kept")
     if _sheet(work, measures):
         lines += ["", "Pictures, their inversions, and edits:", "", "![edits](evaluation.png)"]
-    for name in STAGES:
-        if (curves := _curves(work.folder(name) / "log.csv", work.out / f"losses-{name}.png")) is not None:
-            lines += ["", f"![losses of {STAGES[name].WHAT}]({curves.name})"]
+    if _curves(work):
+        lines += ["", "![losses of each part, by step](losses.png)"]
     (work.out / "evaluation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return f"{work.out / 'evaluation.md'}: {'; '.join(sums) or 'there was nothing to measure'}."
 
@@ -100,24 +99,28 @@ def _sheet(work: Work, measures: Measures) -> bool:
     return True
 
 
-def _curves(log: Path, out: Path) -> Path | None:
-    """The losses of a stage over its steps."""
-    if not log.exists():
-        return None
-    from matplotlib.figure import Figure
+def _curves(work: Work) -> bool:
+    """The losses of each stage over its steps."""
+    logs = {name: _rows(work.folder(name) / "log.csv") for name in STAGES}
+    logs = {name: rows for name, rows in logs.items() if rows}
+    if not logs:
+        return False
+    from matplotlib.figure import Figure  # Late: it takes long to import.
 
+    figure = Figure(figsize=(5 * len(logs), 4))
+    for axes, (name, rows) in zip(figure.subplots(1, len(logs), squeeze=False)[0], logs.items(), strict=True):
+        for loss in rows[0]:
+            points = [(int(row["step"]), float(row[loss])) for row in rows if row[loss]]
+            if loss != "step" and points:
+                axes.plot(*zip(*points, strict=True), label=loss, linewidth=1)
+        axes.set(title=STAGES[name].WHAT, xlabel="step", yscale="log")
+        axes.legend()
+    figure.savefig(work.out / "losses.png", dpi=100)
+    return True
+
+
+def _rows(log: Path) -> list[dict[str, str]]:
+    if not log.exists():
+        return []
     with log.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name not in ("step",)] if rows else []
-    if not names:
-        return None
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    for name in names:
-        points = [(int(row["step"]), float(row[name])) for row in rows if row[name]]
-        if points:
-            axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
-    axes.set(xlabel="step", yscale="log")
-    axes.legend()
-    figure.savefig(out, dpi=100)
-    return out
+        return list(csv.DictReader(file))

@@ -107,7 +107,7 @@ def finish(work: Work, encoder: Encoder, generator: Generator) -> None:
     """Fit the mapping network to the Gaussian of the codes, draw the constant noise, and a sheet of random samples."""
     rows = work.data.training[:_FITTED]
     codes = encode_all(encoder, work.data.pictures[rows])
-    fit_mapping(generator, codes.mean(1), 3000 if len(rows) > 100 else 300)
+    fit_mapping(generator, codes.mean(1), min(3000, 3 * len(rows)))
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
         getattr(generator.noises, f"noise_{i}").copy_(torch.randn(1, 1, *generator.noise_shape(i), generator=stream))

@@ -76,7 +76,7 @@ def test_pictures_and_captions_become_a_family(family: Path) -> None:
     assert editor.edit(w, ["green square"]).shape == (1, 16, 16, 3)
     report = (family / "evaluation.md").read_text("utf-8")
     assert "| red square |" in report and "Fréchet" in report
-    for picture in ("evaluation.png", "losses-text.png", "training/autoencoder/reconstructions.png"):
+    for picture in ("evaluation.png", "losses.png", "training/autoencoder/reconstructions.png"):
         assert (family / picture).exists()
     assert json.loads((family / "family.json").read_text("utf-8"))["prompts"][0] == "red square"
     spread = editor.generator.map(torch.randn(8, 256, generator=torch.Generator().manual_seed(1))).std(0).mean()
