@@ -15,7 +15,7 @@ from .players import Player
 from .processes import any_of
 from .run import Run, seeded
 from .stopping import StoppedError, asked_to_stop
-from .storage import storing
+from .storage import alone, storing
 
 
 def fit(
@@ -40,6 +40,7 @@ def fit(
     the same machine. It may be called where gradients are off, and leaves torch's own state as it was.
 
     Raises:
+        InputError: another run works in the folder.
         StoppedError: SIGINT or SIGTERM came, or stop() said so; the state is saved.
         StorageError: the folder can't be written to; the last checkpoint stays.
         CheckpointError: the checkpoint is damaged or of other settings.
@@ -53,6 +54,7 @@ def fit(
         if run.rank == 0:
             with storing(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(run.folder))
         learners = [Learner(player, run) for player in players]
         checkpoint = Checkpoint(run, learners)
         start, state = checkpoint.load()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ...errors import FFCLIPError
+from ...errors import FFCLIPError, InputError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_PATIENCE = 20.0  # Seconds.
 
 
 class StorageError(FFCLIPError):
@@ -30,6 +40,34 @@ def storing(path: Path, kept: str = "") -> Iterator[None]:
             f"{place} can't be written ({error.strerror or error}){kept}: make room or choose another folder, and run "
             "again."
         ) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other run works in this folder meanwhile. Processes of one that was killed have some seconds to end.
+
+    Raises:
+        InputError: another one does.
+    """
+    with (folder / "lock").open("w") as file:
+        until = time.monotonic() + _PATIENCE
+        while not _locked(file):
+            if time.monotonic() > until:
+                raise InputError(f"Another run works in {folder}: wait for its end, or stop it.")
+            time.sleep(0.1)
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether the file is this process's now, until it is closed or the process ends, in whatever way."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)  # Some disks of networks know no locks.
+    return True
 
 
 def write_whole(path: Path, write: Callable[[Any], object]) -> None:

@@ -17,8 +17,8 @@ import games
 import golden
 import pytest
 import torch
-from ffclip.ffclip_core.errors import CheckpointError
-from ffclip.ffclip_core.training.loop import Learning, Player, Share, StoppedError, fit
+from ffclip.ffclip_core.errors import CheckpointError, InputError
+from ffclip.ffclip_core.training.loop import Learning, Player, Share, StoppedError, fit, storage
 from ffclip.ffclip_core.training.loop.checkpoint import CHECKPOINT
 from ffclip.ffclip_core.training.loop.learner import NotFiniteError
 from ffclip.ffclip_core.training.loop.log import LOG
@@ -300,6 +300,21 @@ def test_a_folder_that_cannot_be_is_told_before_anything_is_computed(tmp_path: P
     with pytest.raises(StorageError, match=r"can't be written \(.*\): make room or choose another folder") as told:
         fit(games.run_of(tmp_path / "file" / "run"), games.players("game"))
     assert str(tmp_path / "file" / "run") in str(told.value)
+
+
+def test_two_runs_in_one_folder_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_PATIENCE", 0.2)
+    told: list[str] = []
+
+    def another(step: int) -> None:
+        with pytest.raises(InputError) as error:
+            fit(games.run_of(tmp_path), games.players("game"))
+        told.append(str(error.value))
+
+    fit(games.run_of(tmp_path, steps=1), games.players("game"), progress=another)
+    assert told == [f"Another run works in {tmp_path}: wait for its end, or stop it."]
+    fit(games.run_of(tmp_path), games.players("game"))
+    assert step_of(tmp_path) == 20
 
 
 def test_what_a_sheet_or_an_export_cannot_write_is_told_with_the_state_kept(tmp_path: Path) -> None:
