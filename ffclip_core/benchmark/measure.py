@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ROUNDS = 15
+WIDTHS = ((512, 64), (256, 128), (128, 256), (64, 512))
+"""Channels and side, in px, of some of the features in a generator of 1024 px."""
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
 
@@ -77,7 +79,7 @@ def plain_convolutions(device: torch.device, dtype: torch.dtype, flop: float) ->
     """About `flop` multiplications and additions as nothing but 3×3 convolutions, of the width and size, among those
     in a generator of 1024 px, that the device is fastest at; and how many they are exactly."""
     cases, flops = {}, {}
-    for channels, side in ((512, 64), (256, 128), (128, 256), (64, 512)):
+    for channels, side in WIDTHS:
         x = torch.randn(1, channels, side, side, device=device).to(dtype, memory_format=torch.channels_last)
         weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
         once = 2 * 9 * channels**2 * side**2

@@ -23,6 +23,7 @@ from PIL import Image
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", 1)
+    monkeypatch.setattr(measure, "WIDTHS", ((64, 16), (32, 32)))
     monkeypatch.setattr(report, "FLOP", 1e8)
     monkeypatch.setattr(beside, "ROUNDS", 1)
     monkeypatch.setattr(beside, "WAIT", 0)
