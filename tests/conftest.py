@@ -5,12 +5,16 @@ Without them the tests that need them are skipped; in CI (CI=true) they fail ins
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+# What is imported stays. Python looks for garbage among it neither meanwhile nor each time afterwards.
+gc.disable()
 
 # Which files come first, so that no process is left alone with a long one at the end: those that share something, then
 # those that take longest. A name that is gone costs nothing, one that is missing a little time.
@@ -30,6 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return order.get(_shared(item.nodeid) or item.path.stem, len(order)), parameters.get("canvas", "")
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

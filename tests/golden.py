@@ -131,7 +131,7 @@ def fill(network: Network, family: str, half: bool = False, seed: int = SEED) ->
     """The network with its golden weights, rounded to float16 if `half`; ready for use."""
     found = weights(network, family, seed)
     found = {key: value.half().to(value.dtype) if half else value for key, value in found.items()}
-    network.load_state_dict(found, strict=False, assign=True)
+    network.load_state_dict({**network.state_dict(), **found})
     return network.eval()
 
 
