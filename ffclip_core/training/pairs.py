@@ -52,7 +52,7 @@ class PairTraining:
         self.folder = states / _digest(data.fingerprint, steps, learning_rate, seed, *texts, *marks)
         stage = {"steps": steps, "learning_rate": learning_rate, "sheet_every": max(1, steps // sheets)}
         settings = read_settings(None, preset="quick", seed=seed, modulator=stage)
-        start = networks.get("modulator")
+        self.steps, start = steps, networks.get("modulator")
         self.work = Work(
             settings=settings,
             out=self.folder,
@@ -84,7 +84,7 @@ class PairTraining:
             except StoppedError:
                 pass
         blocks = self.work.latest["modulator"]
-        return blocks, steps[0] or self.work.settings.stage("modulator").steps
+        return blocks, steps[0] or self.steps
 
     def summary(self) -> str:
         """How well it was learned, by the pairs that were kept out of training."""

@@ -53,7 +53,7 @@ class Task:
     files: Mapping[str, Path] = field(default_factory=dict)
     family: str | None = None
     device: str | None = None
-    tell: Callable[[str], object] = _say
+    tell: Callable[[str], None] = _say
     stop: Callable[[], bool] | None = None
     watch: Callable[[str, int, int], object] | None = None
 
@@ -198,7 +198,7 @@ def _texts(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
     return tuple(data.texts[i] for i in sorted(often, key=lambda i: -often[i])[:_TEXTS])
 
 
-def _tell(tell: Callable[[str], object], work: Work, plan: Plan, given: Mapping[str, str]) -> None:
+def _tell(tell: Callable[[str], None], work: Work, plan: Plan, given: Mapping[str, str]) -> None:
     data = work.data
     tell(f"{len(data.pictures):,} pictures and {len(data.before):,} pairs, of {data.size} px.")
     for left in data.skipped[:10]:

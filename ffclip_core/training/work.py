@@ -91,13 +91,18 @@ class Work:
         run = self._run(stage, self._steps(stage, make), folder)
         with seeded(self.settings.seed, self.device):
             players = make()
+
+        def watch(step: int) -> None:
+            if self.watch is not None:
+                self.watch(stage, step, run.steps)
+
         fit(
             run,
             players,
             sheet=None if sheet is None else lambda step: sheet(players, folder),
             export=lambda step: self.save(use(players)),
             stop=self.stop,
-            progress=None if self.watch is None else lambda step: self.watch and self.watch(stage, step, run.steps),
+            progress=watch,
         )
         return players
 
@@ -162,8 +167,8 @@ class Work:
 
     def _steps(self, stage: str, make: Callable[[], Sequence[Player]]) -> int:
         """As many as the settings say, or as there is time for: found by trying a few, once."""
-        if self.settings.stage(stage).steps:
-            return self.settings.stage(stage).steps
+        if (steps := self.settings.stage(stage).steps) is not None:
+            return steps
         path = self.folder(stage) / "steps.json"
         found = json.loads(path.read_text())["steps"] if path.exists() else None
         found = from_first(found)

@@ -25,6 +25,7 @@ class Stage(Protocol):
     def train(self, work: Work) -> None: ...
 
 
-STAGES: dict[str, Stage] = {stage.NAME: stage for stage in (text, autoencoder, generator, encoder, modulator)}
+_IN_ORDER: tuple[Stage, ...] = (text, autoencoder, generator, encoder, modulator)
+STAGES = {stage.NAME: stage for stage in _IN_ORDER}
 
 __all__ = ["STAGES", "Stage"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class _AutoEncoder(Player):
         self.encoder.train(share.step < _STILL * share.run.steps)
         rows = data.training[share.rows(len(data.training))]
         x = to_network(data.pictures[rows], device)
-        rng = share.rng("soften", share.first)
+        rng = share.rng("soften")
         with share.autocast():
             seen = soften(x, rng) if rng.random() < _SOFT else x
             w = self.encoder(resized(seen, self.encoder.input_size))
@@ -78,7 +79,7 @@ class _AutoEncoder(Player):
 
 def train(work: Work) -> None:
     def sheet(players: Sequence[Player], folder: Path) -> None:
-        encoder, generator = (players[0].averages[kind] for kind in ("encoder", "generator"))
+        encoder, generator = (cast(Any, players[0].averages[kind]) for kind in ("encoder", "generator"))
         x = to_network(work.data.pictures[work.data.held_out[:16]], work.device)
         save_sheet(
             [x, generator(encoder(resized(x, encoder.input_size)), noise="none")], folder / "reconstructions.png"

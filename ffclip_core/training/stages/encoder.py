@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ...networks.discriminator import LatentDiscriminator
+from ...networks.encoder import Encoder
 from ...networks.generator import Generator
 from ...tuned_weights import plain
 from ..loop import Player, Share
@@ -48,7 +50,7 @@ class _Inverting(Player):
             if len(work.data.training) and share.step % 2:
                 rows = work.data.training[share.rows(len(work.data.training))]
                 return to_network(work.data.pictures[rows], work.device), None
-            return generator(w, noise="random", seed=share.seed_of("noise", share.first)), w
+            return generator(w, noise="random", seed=share.seed_of("noise") + share.first), w
 
     def codes(self, share: Share, x: Tensor) -> Tensor:
         start = round(_OPENED * share.run.steps)
@@ -124,7 +126,7 @@ def train(work: Work) -> None:
         return [inverting, against]
 
     def sheet(players: Sequence[Player], folder: Path) -> None:
-        encoder = players[0].averages["encoder"]
+        encoder = cast(Encoder, players[0].averages["encoder"])
         z = torch.randn(8, generator.z_dim, generator=torch.Generator().manual_seed(0)).to(work.device)
         x = generator(generator.map(z, 0.7))
         rows = [x, generator(encoder(resized(x, encoder.input_size)))]

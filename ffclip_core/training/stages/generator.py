@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -58,12 +59,12 @@ class _Drawing(Player):
             times = lazy(share.step, every) if "path_length" in weights else 0
             if not times:
                 return {}
-            w = self.codes(share, "path z")[: max(1, share.size // 2)]
             side = self.generator.size
-            noise = torch.randn(len(w), 3, side, side, generator=share.stream("path", share.first)).to(device)
+            noise = torch.randn(share.batch, 3, side, side, generator=share.stream("path"))
+            w, noise = self.codes(share, "path z")[::2], share.of(noise)[::2].to(device)
             return {"path_length": weights["path_length"] * times * self.path(self.generator, w, noise)}
         with share.autocast():
-            fake = self.generator(self.codes(share, "z"), noise="random", seed=share.seed_of("noise", share.first))
+            fake = self.generator(self.codes(share, "z"), noise="random", seed=share.seed_of("noise") + share.first)
             logits = self.against[0](augmented(fake.float(), share, control, "fake seen"))
         return {"adversarial": weights.get("adversarial", 1.0) * seems_real(logits)}
 
@@ -96,7 +97,7 @@ class _Judging(Player):
         with share.autocast():
             with torch.no_grad():
                 w = drawing.codes(share, "judged z")
-                fake = drawing.generator(w, noise="random", seed=share.seed_of("judged", share.first)).float()
+                fake = drawing.generator(w, noise="random", seed=share.seed_of("judged") + share.first).float()
             told = self.discriminator(augmented(real, share, self.control, "real seen"))
             logits = self.discriminator(augmented(fake, share, self.control, "judged seen"))
         if "augment" in weights:
@@ -109,7 +110,8 @@ def augmented(x: Tensor, share: Share, control: AugmentationControl, name: str) 
     if not p:
         return x
     size = (x.shape[2], x.shape[3])
-    return augment(x, draw_changes(len(x), p, size, share.stream(name, share.first)))
+    changes = draw_changes(share.batch, p, size, share.stream(name))
+    return augment(x, changes[share.first : share.first + share.size])
 
 
 def train(work: Work) -> None:
@@ -126,7 +128,7 @@ def train(work: Work) -> None:
         return [drawing, judging]
 
     def sheet(players: Sequence[Player], folder: Path) -> None:
-        generator = players[0].averages["generator"]
+        generator = cast(Generator, players[0].averages["generator"])
         z = torch.randn(16, generator.z_dim, generator=torch.Generator().manual_seed(0)).to(work.device)
         save_sheet([generator(generator.map(z, psi)) for psi in (0.7, 1.0)], folder / "samples.png")
 

@@ -47,16 +47,18 @@ class _Clip(Player):
     def __init__(self, work: Work) -> None:
         super().__init__("text", work.learning(NAME))
         towers = new_towers(work)
-        self.text, self.image = towers["text_encoder"], towers["image_encoder"]
+        self.text = cast(TextEncoder, towers["text_encoder"])
+        self.image = cast(ImageEncoder, towers["image_encoder"])
         self.scales = nn.ParameterDict(
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
         self.to(work.device)
         self.using = (work.data, work.weights(NAME), work.device)
-        ids = [open_clip.tokenize(list(work.data.texts[i : i + 1000])) for i in range(0, len(work.data.texts), 1000)]
+        texts = work.data.texts
+        ids: list[Tensor] = [open_clip.tokenize(texts[i : i + 1000]) for i in range(0, len(texts), 1000)]
         self.ids = (torch.cat(ids),)
         said: dict[str, int] = {}
-        self.said = [frozenset(said.setdefault(p, len(said)) for p in phrases(text)) for text in work.data.texts]
+        self.said = [frozenset(said.setdefault(p, len(said)) for p in phrases(text)) for text in texts]
         self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
 
     def forward(self, share: Share) -> dict[str, Tensor]:
@@ -64,7 +66,7 @@ class _Clip(Player):
         rng = share.rng("captions")
         whole = self.rows[rng.integers(0, len(self.rows), share.batch)]
         chosen = [captions[int(rng.integers(len(captions)))] for captions in map(data.captions_of, map(int, whole))]
-        x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen", share.first))
+        x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen"))
         ids = self.ids[0][share.of(torch.tensor(chosen))]
         with share.autocast():
             images, texts = self.image.encode(x), self.text(ids.to(device))
@@ -82,7 +84,7 @@ class _Clip(Player):
         return found
 
     @staticmethod
-    def _seen(share: Share, whole: Sequence) -> list:
+    def _seen(share: Share, whole: Any) -> list[int]:
         """Of a batch what all processes have in hand now, in the order in which gather() gives it."""
         start = share.micro * share.run.world * share.size
         return list(whole[start : start + share.run.world * share.size])
