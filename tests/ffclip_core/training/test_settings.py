@@ -121,7 +121,7 @@ STAGES = "text, autoencoder, generator, encoder, modulator"
         ("modulator: {losses: {clop: 1}}", ": modulator.losses.clop is no loss; did you mean clip?"),
         (
             "encoder: {losses: {background: 1}}",
-            ": encoder.losses.background is no loss; there are reconstruction, perc",
+            ": encoder.losses.background is no loss; there are latent, reconstr",
         ),
         ("zzz: 1", ": zzz is no setting; there are preset, seed, size, "),
         ("batch: 8", ": batch is a setting of each stage: write it below one of modulator, autoencoder"),
