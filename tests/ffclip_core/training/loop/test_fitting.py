@@ -14,6 +14,7 @@ import torch
 from ffclip.ffclip_core.errors import InputError
 from ffclip.ffclip_core.execution.precision import has_bfloat16
 from ffclip.ffclip_core.training.loop import Learning, Player, Run, Share, decay_of, fit, seeded
+from ffclip.ffclip_core.training.loop.log import LOG
 from torch import Tensor, nn
 
 RATE = 0.01
@@ -194,7 +195,8 @@ def test_accumulated_parts_are_as_one_large_batch(tmp_path: Path) -> None:
     for parts in (1, 4):
         table = games.players("game", remember=False)
         fit(games.run_of(tmp_path / str(parts), accumulate=parts), table)
-        ends.append(games.weights(table))
+        rows = np.genfromtxt(tmp_path / str(parts) / LOG, delimiter=",", skip_header=1, filling_values=0.0)
+        ends.append({**games.weights(table), "log": torch.from_numpy(rows)})
     # Adam divides by gradients' sizes, small ones as well, so each of 20 steps adds what rounding does to one.
     for key, value in ends[0].items():
         assert golden.error(ends[1][key].double(), value.double()) < golden.rounding(8, layers=20 * 8), key

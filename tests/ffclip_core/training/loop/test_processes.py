@@ -38,6 +38,10 @@ def play_both(process: Process, folder: Path) -> None:
         games.play(process, kind, games.run_of(folder / kind, steps=STEPS))
     if process.world > 1:
         assert from_first(process.rank) == 0 and any_of(process.rank == 1, CPU) and not any_of(False, CPU)
+        x = torch.tensor([1.0 + process.rank], requires_grad=True)
+        whole = gather(x)
+        (whole[0] * whole[1]).backward()  # In both processes: what both ask is summed.
+        assert whole.tolist() == [1, 2] and x.grad is not None and x.grad.item() == (2 + 2, 1 + 1)[process.rank]
         assert mean(torch.tensor([process.rank, 1.0])).tolist() == [0.5, 1.0]
 
 

@@ -84,7 +84,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_log_and_weights_to_the_last_
 
 def end_of(folder: Path, **others: object) -> dict[str, torch.Tensor]:
     """The weights with which a game of 20 steps ends."""
-    table = games.players("game")
+    table = games.players("game", dropout=0.2)
     fit(games.run_of(folder, **others), table)
     return games.weights(table)
 
@@ -114,7 +114,7 @@ def test_asked_to_end_it_saves_and_goes_on_there(
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(StoppedError, match="^game stopped after step 7 of 20; run again to go on there.$"):
         fit(
-            games.run_of(tmp_path, name="game"), games.players("game"), progress=progress,
+            games.run_of(tmp_path, name="game"), games.players("game", dropout=0.2), progress=progress,
             stop=lambda: not kind and len(steps) == 7,
         )  # fmt: skip
     assert signal.getsignal(signal.SIGTERM) is before and step_of(tmp_path) == 7
@@ -142,6 +142,12 @@ def test_outside_of_the_main_thread_signals_are_left_alone(tmp_path: Path) -> No
     thread.start()
     thread.join()
     assert seen == [before] and step_of(tmp_path) == 1
+
+
+def test_a_state_is_there_from_the_start(tmp_path: Path) -> None:
+    seen: list[int] = []
+    fit(games.run_of(tmp_path, steps=2), games.players("game"), progress=lambda step: seen.append(step_of(tmp_path)))
+    assert seen == [0, 0] and step_of(tmp_path) == 2
 
 
 class Number(Player):
