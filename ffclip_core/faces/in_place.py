@@ -163,7 +163,7 @@ def edit(
         for n, place in enumerate(places):
             i = place.picture
             row, (one, other) = slice(i, i + 1), (before[n : n + 1], after[n : n + 1])
-            paste_into(result[row], masks[row], one, other, place.placement, mode, limits[i])
+            paste_into(result[row], masks[row], one, other, place.placement, mode, limits[i], crop=place.crop)
             beyond.append(reaches(one, other, place.placement))
             fits.append(fit(place.crop, one.permute(0, 2, 3, 1), changed(one, other)[0]))
     return Edited(images=result, masks=masks, crops=drawn, beyond=beyond, fits=fits)

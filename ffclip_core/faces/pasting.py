@@ -4,7 +4,8 @@
 
 W⁻¹ carries the crop back. M, the mask, says where the edit changed anything. g says how alike the shapes of edited and
 inversion are there: where they are the same, such as under another colour (g = 1), the difference is added, so all of
-the picture's own detail stays; where they are others (g = 0), the edited crop takes the place, and no ghost stays.
+the picture's own detail stays; where they are others (g = 0), the edited crop takes the place, and no ghost stays. It
+does so also close beside them where the inversion missed what the picture shows, such as the ends of hair that goes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..pictures import blurred, check_mask, check_pictures
-from .alignment import Placement, seen
+from .alignment import Placement, cut, seen
 from .resampling import resample
 
 MODES = ("auto", "add", "replace", "whole")
@@ -30,7 +31,9 @@ _RIM = 0.04  # In sides of the crop: the mask ends towards its border.
 _LEAST = 2 / 255
 _BEYOND = 0.1  # The part of a side of the crop that is changed where an edit goes on beyond it.
 _WINDOW = 1 / 21  # Deviation of the window, in sides of the crop, in which shapes are compared.
-_OTHER, _SAME = 0.85, 0.98  # Correlations up to which shapes are others, and from which they are the same.
+_OTHER, _SAME = 0.97, 0.999  # Correlations up to which shapes are others, and from which they are the same.
+_MISSED, _LOST = 0.15, 0.30  # By how much of [0, 1] an inversion misses the picture a little, and wholly.
+_BESIDE = 3 / 64  # Up to which distance from other shapes that counts, in sides of the crop.
 
 
 def paste_back(
@@ -110,14 +113,19 @@ def paste_into(
     mode: str = "auto",
     allowed: Tensor | None = None,
     feather: float = FEATHER,
+    crop: Tensor | None = None,
 ) -> None:
     """paste() into the picture [1, H, W, 3 or 4] itself, of checked arguments: crops [1, 3, h, w], allowed [1, H, W] in
-    [0, 1]. The mask goes into `used` [1, H, W], where it is more than what is there."""
+    [0, 1]. The mask goes into `used` [1, H, W], where it is more than what is there. crop: the picture's own, [1, s, s,
+    3], where it has been cut already."""
     if a.shape != b.shape:
         a = F.interpolate(a, size=b.shape[2:], mode="bicubic", antialias=True).clamp(0, 1)
     if torch.equal(a, b):
         return
-    where, shapes = _where(a, b, mode, feather, placement)
+    small = _small(a, b)
+    if mode == "auto" and crop is None:
+        crop = cut(picture, Placement(matrix=placement.matrix, size=small[0].shape[-1], picture=placement.picture))
+    where, shapes = _where(*small, mode, feather, placement, crop)
     size = b.shape[-1]
     if where.shape[-1] != size:
         where, shapes = (
@@ -196,16 +204,29 @@ def difference_mask(inversion: Tensor | np.ndarray, edited: Tensor | np.ndarray,
     return result.clamp_(0, 1)
 
 
-def _where(a: Tensor, b: Tensor, mode: str, feather: float, placement: Placement) -> tuple[Tensor, Tensor]:
-    """M and g, [1, 1, h, w]."""
-    a, b = _small(a, b)
+def _where(
+    a: Tensor, b: Tensor, mode: str, feather: float, placement: Placement, crop: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """M and g, [1, 1, h, w]; crop: for "auto"."""
     rim = _rim(a.shape[-1], placement).to(a.device)
     if mode == "whole":
         return rim, torch.zeros_like(rim)
-    where = changed(a, b, feather) * rim
-    if mode == "auto":
-        return where, _same_shapes(a, b)
-    return where, torch.full_like(where, float(mode == "add"))
+    where = changed(a, b, feather)
+    if crop is None or mode != "auto":
+        return where * rim, torch.full_like(where, float(mode == "add"))
+    shapes = _same_shapes(a, b)
+    missed = _missed(crop, a, where * (1 - shapes))
+    return torch.maximum(where, missed) * rim, shapes * (1 - missed)
+
+
+def _missed(crop: Tensor, a: Tensor, others: Tensor) -> Tensor:
+    """Where an inversion is far from its crop, close to where shapes are others: [1, 1, h, w] in [0, 1]."""
+    size = a.shape[-1]
+    pixel, reach = round(size / 64), round(_BESIDE * size)
+    own = F.interpolate(seen(crop).to(a.device), size=(size, size), mode="bilinear", antialias=True)
+    off = _smoothstep(blurred((own - a).abs().amax(1, keepdim=True), _NOISE * size), _MISSED, _LOST)
+    missed = off * F.max_pool2d(others, 2 * reach + 1, 1, reach)
+    return blurred(F.max_pool2d(missed, 2 * pixel + 1, 1, pixel), size / 64)
 
 
 def _small(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

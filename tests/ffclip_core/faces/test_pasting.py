@@ -75,6 +75,21 @@ def test_replaced_parts_show_the_edit_alone() -> None:
     assert golden.error(shown, torch.tensor([0.2, 0.4, 0.9]).expand_as(shown)) < golden.rounding(12 * 12, layers=3)
 
 
+def test_what_the_inversion_missed_of_a_shape_goes_with_it() -> None:
+    """Hair that is longer than its inversion, and is to go, leaves no ends; what else the inversion missed stays."""
+    places = (torch.arange(128) + 0.5) / 128
+    away = ((places[:, None] - 0.5) ** 2 + (places - 0.5) ** 2).sqrt()[..., None]
+    gray, dark = torch.full((1, 128, 128, 3), 0.6), torch.tensor([0.1, 0.1, 0.2])
+    image, inversion = (torch.where(away < reach, dark, gray) for reach in (0.25, 0.2))
+    image[:, 4:16, 4:16] = dark
+    square = torch.tensor([[0, 0], [0, 128], [128, 128], [128, 0]], dtype=torch.float64)
+    face = Face(points=square[:1].expand(5, 2), box=(0, 0, 128, 128), confidence=1, square=square)
+    result = paste_back(image, inversion, gray, align(image, face, 128)[1])
+    ghost = (result - gray)[0].abs().amax(-1)
+    assert ghost[32:96, 32:96].max() < 0.25 * (gray - dark).max()
+    assert torch.equal(result[:, :20, :20], image[:, :20, :20])
+
+
 def test_there_is_no_seam_at_the_masks_rim() -> None:
     image, before, after, placement = edited_crop()
     result, mask = paste(image, before, after, placement)
