@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from PIL import Image, ImageFilter
 
+from ...faces.alignment import Placement
 from ...faces.drawn import Frame
 from . import colours
 from .avatar import Avatar
 from .drawing import art, background, rasterise
+from .vocabulary import SIZE
 from .whole import SIDE
 from .wide import FRAME_HALF, FRAME_MIDDLE
 
@@ -47,14 +50,23 @@ def frame_of(framing: Framing) -> Frame:
     return Frame(complex(framing.width, framing.height) / 2 + away * scale * turn, FRAME_HALF * scale * turn)
 
 
-def draw_framed(avatar: Avatar, framing: Framing) -> np.ndarray:
-    """The picture, float32 [H, W, 3 or 4] in [0, 1]."""
+def true_placement(framing: Framing) -> Placement:
+    """Where the person's frame lies in a picture; mirrored pictures have mirrored frames."""
+    frame, sign = frame_of(framing), -1 if framing.mirrored else 1
+    corner = frame.at(complex(-sign, -1))
+    columns = [frame.axis * 2 * sign, frame.axis * 2j, corner]
+    matrix = torch.tensor([[z.real for z in columns], [z.imag for z in columns]], dtype=torch.float64)
+    return Placement(matrix=matrix, size=SIZE, picture=(framing.height, framing.width))
+
+
+def draw_framed(avatar: Avatar | None, framing: Framing) -> np.ndarray:
+    """The picture, float32 [H, W, 3 or 4] in [0, 1]; None: of nobody, just what is behind."""
     width, height = framing.width, framing.height
     frame, sign = frame_of(framing), -1 if framing.mirrored else 1
     a = frame.axis / FRAME_HALF
     left, top = (sign * FRAME_MIDDLE[0], FRAME_MIDDLE[1])
     e = frame.middle - a * complex(left, top)
-    defs, body = art(avatar)
+    defs, body = art(avatar) if avatar else ("", "")
     matrix = f"{a.real * sign} {a.imag * sign} {-a.imag} {a.real} {e.real} {e.imag}"
     square = f'<g transform="scale({width} {height})">'
     masked = 'mask="url(#cut)"' if framing.cut else ""
