@@ -9,7 +9,7 @@ import fresh
 import numpy as np
 import pytest
 from ffclip.ffclip_core.errors import InputError
-from ffclip.ffclip_core.training.sources import load, prepare, store
+from ffclip.ffclip_core.training.sources import load, prepare
 from picture_folders import picture, png, write
 
 SIZE, COUNT = 8, 12
@@ -111,6 +111,12 @@ def test_records_of_somebody_else(source: Path, undisturbed: dict[str, bytes], t
     assert not finished(source, tmp_path, undisturbed)
 
 
+def test_records_of_another_version(source: Path, undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    records = undisturbed["records.jsonl"]
+    write(tmp_path, undisturbed | {"records.jsonl": records.replace(b'"format": 1', b'"format": 2', 1)})
+    assert not finished(source, tmp_path, undisturbed)
+
+
 @pytest.mark.parametrize("room", [0, 300, 1000])
 def test_a_full_disk(source: Path, undisturbed: dict[str, bytes], tmp_path: Path, room: int) -> None:
     pytest.importorskip("resource")
@@ -155,4 +161,3 @@ def test_a_reader_of_the_old_data_is_not_disturbed(tmp_path: Path) -> None:
     (source / "0.png").unlink()
     prepare(source, tmp_path / "out", SIZE)
     assert np.array_equal(old, kept)
-    assert store.FORMAT == 1

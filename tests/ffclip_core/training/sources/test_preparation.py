@@ -119,6 +119,14 @@ def test_another_size_or_limit_is_prepared_anew(folder: Path, tmp_path: Path) ->
     ]
 
 
+def test_the_first_by_name_are_taken(tmp_path: Path) -> None:
+    files = {"b.png": png(picture(0)), "c.png": png(picture(1)), "a.before.png": png(picture(2))}
+    files |= {"a.after.png": png(picture(3)), "a.txt": b"x"}
+    data = prepare(write(tmp_path / "x", files), tmp_path / "out", SIZE, limit=2)
+    assert (len(data.pictures), len(data.before)) == (1, 1)
+    assert np.array_equal(data.pictures[0], square(picture(0), SIZE))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -374,6 +382,14 @@ def test_held_out_and_training_are_all(tmp_path: Path) -> None:
         assert sorted([*held, *others]) == list(range(rows))
     larger = prepare(tmp_path / "x", tmp_path / "larger", 11)
     assert np.array_equal(larger.held_out, data.held_out), "the same at any size"
+
+
+def test_edits_of_one_picture_are_on_the_same_side(tmp_path: Path) -> None:
+    files = {f"{i}.txt": b"x" for i in range(4)}
+    for i in range(4):
+        files |= {f"{i}.before.png": png(picture(i // 2)), f"{i}.after.png": png(picture(10 + i))}
+    data = prepare(write(tmp_path / "x", files), tmp_path / "out", SIZE)
+    assert data.held_out_pairs.tolist() in ([0, 1], [2, 3])
 
 
 MEMORY = """

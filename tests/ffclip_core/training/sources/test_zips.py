@@ -81,6 +81,7 @@ def test_a_damaged_or_hostile_file_is_left_out_alone(tmp_path: Path, how: str) -
     data = prepare(tmp_path / "x.zip", tmp_path / "out", SIZE)
     assert len(data.pictures) == 1
     assert [left.name for left in data.skipped] == ["evil.png"]
+    assert how != "encrypted" or data.skipped[0].reason == "it is encrypted: pack it without a password"
 
 
 @pytest.mark.parametrize("data", [zipped(FILES)[:-30], b"PK\5\6" + bytes(18) + b"x", b"PK\3\4junk"])
