@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,11 +16,16 @@ _TOGETHER = 125
 
 
 @torch.no_grad()
-def encode_all(encoder: Encoder, pictures: np.ndarray) -> Tensor:
-    """Codes [N, L, D], on the CPU, of all pictures uint8 [N, H, W, 3]."""
+def encode_all(encoder: Callable[[Tensor], Tensor], pictures: np.ndarray) -> Tensor:
+    """Codes [N, L, D] of all pictures uint8 [N, H, W, 3], which have the encoder's size."""
+    pieces = [pictures[i : i + _TOGETHER] for i in range(0, len(pictures), _TOGETHER)]
+    return torch.cat([encoder(to_network(piece)) for piece in pieces])
+
+
+def codes_of(encoder: Encoder, pictures: np.ndarray) -> Tensor:
+    """The same, on the CPU, of pictures of any size, by an encoder on any device."""
     device = encoder.latent_avg.device
-    pieces = (to_network(pictures[i : i + _TOGETHER], device) for i in range(0, len(pictures), _TOGETHER))
-    return torch.cat([encoder(resized(piece, encoder.input_size)).cpu() for piece in pieces])
+    return encode_all(lambda x: encoder(resized(x.to(device), encoder.input_size)).cpu(), pictures)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..checkpoints import load_parts, save_part
 from ..execution.precision import has_bfloat16
 from ..families import MANIFEST, PARTS
-from .inversion import encode_all
+from .inversion import codes_of
 from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
 from .loop.processes import from_first
 from .loop.run import Precision
@@ -142,7 +142,7 @@ class Work:
             if self.process.rank == 0 and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_suffix(".new.npy")
-                np.save(new, encode_all(self.parts["encoder"], pictures).numpy())
+                np.save(new, codes_of(self.parts["encoder"], pictures).numpy())
                 os.replace(new, path)
             wait_for_all()
             self._codes[name] = torch.from_numpy(np.load(path))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...editing import apply_edit
 from ...errors import InputError
-from ..inversion import encode_all
+from ..inversion import codes_of
 from ..losses.modulator import changed_places
 from ..pictures import to_network
 from ..stages.text import phrases
@@ -61,7 +61,7 @@ class Measures:
 
     @cached_property
     def w(self) -> Tensor:
-        return encode_all(self.encoder, self.data.pictures[self.rows])
+        return codes_of(self.encoder, self.data.pictures[self.rows])
 
     @cached_property
     def inversions(self) -> Tensor:
@@ -137,7 +137,7 @@ class Measures:
         if not len(rows):
             return None
         x, goal = to_network(self.data.before[rows]), to_network(self.data.after[rows])
-        w = encode_all(self.encoder, self.data.before[rows])
+        w = codes_of(self.encoder, self.data.before[rows])
         prompts = [self.data.texts[self.data.pair_texts(int(i))[0]] for i in rows]
         inverted, edited = self.drawn(w), torch.cat([self.edited(w[i : i + 1], p) for i, p in enumerate(prompts)])
         mask = changed_places(x, goal)
@@ -170,7 +170,7 @@ class Measures:
         z = torch.randn(len(rows), self.generator.z_dim, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             w = self.generator.map(z.to(self.work.device)).cpu()
-        inverted = encode_all(self.encoder, self.data.pictures[rows])
+        inverted = codes_of(self.encoder, self.data.pictures[rows])
         return {
             "inversions": frechet_distance(real, seen(self.drawn(inverted))),
             "random samples": frechet_distance(real, seen(self.drawn(w))),

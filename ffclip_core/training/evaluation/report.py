@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..inversion import encode_all
+from ..inversion import codes_of
 from ..pictures import save_sheet, to_network
 from ..stages import STAGES
 from ..work import Work
@@ -90,7 +90,7 @@ def _sheet(work: Work, measures: Measures) -> bool:
         texts = list(measures.told[: _COLUMNS - 2])
     elif len(data.held_out_pairs):
         rows = data.held_out_pairs[:_ROWS]
-        x, w = to_network(data.before[rows]), encode_all(measures.encoder, data.before[rows])
+        x, w = to_network(data.before[rows]), codes_of(measures.encoder, data.before[rows])
         texts = sorted({data.texts[data.pair_texts(int(i))[0]] for i in rows})[: _COLUMNS - 2]
     else:
         return False

@@ -17,7 +17,7 @@ from ...execution.encoder import FastEncoder
 from ...execution.generator import FastGenerator
 from ...networks.encoder import Encoder
 from ...networks.generator import Generator
-from ..inversion import encode_all
+from ..inversion import codes_of
 from ..loop import Player, Share
 from ..losses.autoencoder import feature_l1, l1, laplacian_l1
 from ..mapping import fit_mapping
@@ -107,7 +107,7 @@ def fast(networks: dict[str, nn.Module]) -> dict[str, nn.Module]:
 def finish(work: Work, encoder: Encoder, generator: Generator) -> None:
     """Fit the mapping network to the Gaussian of the codes, draw the constant noise, and a sheet of random samples."""
     rows = work.data.training[:_FITTED]
-    codes = encode_all(encoder, work.data.pictures[rows])
+    codes = codes_of(encoder, work.data.pictures[rows])
     fit_mapping(generator, codes.mean(1), min(3000, 3 * len(rows)))
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
