@@ -62,7 +62,7 @@ def evaluate(work: Work) -> str:
             "",
             f"Judge: {judge}. *right*: of pictures of which the text was not true, those of which it is after the "
             "edit. *kept*: what else the judge can tell, and goes together with the text, that is told alike before "
-            "and after.",
+            "and after. Where the edits were trained by this CLIP, it flatters them: look at the pictures.",
             "",
             "| text | pictures | right | kept |",
             "| --- | --- | --- | --- |",
