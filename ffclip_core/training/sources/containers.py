@@ -99,7 +99,9 @@ class Folder:
                 if stat.S_ISDIR(about.st_mode):
                     waiting.append(name)
                 elif stat.S_ISREG(about.st_mode):
-                    yield File(name, about.st_size, about.st_mtime_ns)
+                    # Permissions change no time, but whether there is a picture to be had.
+                    readable = os.access(self.path / name, os.R_OK)
+                    yield File(name, about.st_size, about.st_mtime_ns if readable else -1)
 
     def read(self, name: str, most: int) -> bytes:
         try:

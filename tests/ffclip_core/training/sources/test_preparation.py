@@ -212,6 +212,20 @@ def test_what_the_system_does_not_give_is_left_out_and_named(folder: Path, tmp_p
     }
 
 
+def test_a_picture_that_may_be_read_again_is_a_change(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As chmod makes it, of which no time tells."""
+    told: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, _: Path(path).name != "a.png")
+        prepare(folder, tmp_path / "out", SIZE)
+        prepare(folder, tmp_path / "out", SIZE, tell=told.append)
+    assert not told
+    prepare(folder, tmp_path / "out", SIZE, tell=told.append)
+    assert len(told) == 1
+
+
 NAMELESS = os.fsdecode(b"\xff.png")
 
 

@@ -30,6 +30,11 @@ def test_western_texts_are_recognised_without_a_mark(encoding: str) -> None:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_has_all_letters(encoding: str) -> None:
+    assert captions_in("hair for 5 € in Łódź".encode(encoding)) == ("hair for 5 € in Łódź",)
+
+
 @pytest.mark.parametrize(
     "data",
     [
