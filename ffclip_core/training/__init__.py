@@ -1,7 +1,7 @@
 """How model families are made: what is general, and in avatars/ what draws the embedded family "avatars".
 
-Needs the extra `train` (`pip install "ffclip[train]"`); nothing else in the pack imports this package. Four floors, of
-which each imports only those after it:
+Needs the extra `train` (`pip install "ffclip[train]"`), all but sources/, the only part that nodes import. Four floors,
+of which each imports only those after it:
 
 * the commands, run as `python -m ffclip.ffclip_core.training.NAME` in the order that models/avatars/README.md gives:
   draw_dataset, judge, train_clip, train_generator, train_encoder, train_modulator, evaluate, train_aligner,
