@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-import games
+import crews
 import golden
 import pytest
 import torch
@@ -22,34 +22,18 @@ from ffclip.ffclip_core.training.loop import (
     choose_device,
     gather,
     launch,
-    mean,
-    wait_for_all,
     workers_for,
 )
 from ffclip.ffclip_core.training.loop.log import LOG
-from ffclip.ffclip_core.training.loop.processes import any_of, from_first
 
 CPU = torch.device("cpu")
-STEPS = 20
-
-
-def play_both(process: Process, folder: Path) -> None:
-    for kind in ("game", "pairs"):
-        games.play(process, kind, games.run_of(folder / kind, steps=STEPS))
-    if process.world > 1:
-        assert from_first(process.rank) == 0 and any_of(process.rank == 1, CPU) and not any_of(False, CPU)
-        x = torch.tensor([1.0 + process.rank], requires_grad=True)
-        whole = gather(x)
-        (whole[0] * whole[1]).backward()  # In both processes: what both ask is summed.
-        assert whole.tolist() == [1, 2] and x.grad is not None and x.grad.item() == (2 + 2, 1 + 1)[process.rank]
-        assert mean(torch.tensor([process.rank, 1.0])).tolist() == [0.5, 1.0]
 
 
 def curves(folder: Path) -> dict[str, torch.Tensor]:
     """Each loss in the steps that have it."""
     with (folder / LOG).open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 1))
+    assert [int(row["step"]) for row in rows] == list(range(1, crews.STEPS + 1))
     return {name: torch.tensor([float(row[name]) for row in rows if row[name]]) for name in rows[0] if name != "step"}
 
 
@@ -57,23 +41,15 @@ def curves(folder: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path) -> None:
     """Also of a loss over all pairs of the batch, and of one that is weighed by what was seen before."""
     for workers in (1, 2):
-        launch(play_both, tmp_path / str(workers), device=CPU, workers=workers)
+        launch(crews.play_both, tmp_path / str(workers), device=CPU, workers=workers)
     for kind in ("game", "pairs"):
         one, two = (curves(tmp_path / str(workers) / kind) for workers in (1, 2))
         assert one.keys() == two.keys()
         for name, curve in one.items():
             # Sums in another order, in each step: of eight examples in four layers, there and back.
-            assert golden.error(two[name], curve) < golden.rounding(8, layers=8 * STEPS), (kind, name)
+            assert golden.error(two[name], curve) < golden.rounding(8, layers=8 * crews.STEPS), (kind, name)
         ends = [torch.load(tmp_path / str(workers) / kind / "end.pt", weights_only=True) for workers in (1, 2)]
         assert all(golden.error(ends[1][key], value) < 0.01 for key, value in ends[0].items() if value.any())
-
-
-def fail(process: Process, folder: Path, how: str) -> None:
-    if process.rank == 1:
-        if how == "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        raise InputError("Of no use, said one of them.") if how == "told" else ValueError("a mistake")
-    wait_for_all()
 
 
 @pytest.mark.slow
@@ -86,11 +62,7 @@ def fail(process: Process, folder: Path, how: str) -> None:
 )
 def test_what_ends_one_process_is_told_and_ends_all(how: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(FFCLIPError, match=told):
-        launch(fail, tmp_path, how, device=CPU, workers=2)
-
-
-def play_on(process: Process, folder: Path) -> None:
-    games.play(process, "game", games.run_of(folder, steps=1_000_000, name="game"))
+        launch(crews.fail, tmp_path, how, device=CPU, workers=2)
 
 
 @pytest.mark.slow
@@ -108,7 +80,7 @@ def test_a_signal_to_the_program_ends_all_processes_with_the_state_saved(tmp_pat
     with pytest.raises(
         StoppedError, match=r"^game stopped after step \d+ of 1000000; run again to go on there.$"
     ) as told:
-        launch(play_on, tmp_path, device=CPU, workers=2)
+        launch(crews.play_on, tmp_path, device=CPU, workers=2)
     thread.join()
     step = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
     assert f" {step} of" in str(told.value) and step > 0 and signal.getsignal(signal.SIGTERM) is before
