@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..networks.encoder import Encoder
 from .loop import Run, wait_for_all
@@ -23,9 +23,14 @@ def encode_all(encoder: Callable[[Tensor], Tensor], pictures: np.ndarray) -> Ten
 
 
 def codes_of(encoder: Encoder, pictures: np.ndarray) -> Tensor:
-    """The same, on the CPU, of pictures of any size, by an encoder on any device."""
-    device = encoder.latent_avg.device
-    return encode_all(lambda x: encoder(resized(x.to(device), encoder.input_size)).cpu(), pictures)
+    """The same, float32 on the CPU, of pictures of any size, by an encoder on any device and in any precision."""
+    like = encoder.latent_avg
+    return encode_all(lambda x: encoder(resized(x, encoder.input_size).to(like)).float().cpu(), pictures)
+
+
+def mark_of(network: nn.Module) -> str:
+    """Another one as soon as any weight is."""
+    return str(sum(float(weight.double().abs().sum()) for weight in network.parameters()))
 
 
 @torch.no_grad()
@@ -33,7 +38,7 @@ def stored_inversions(encoder: Encoder, run: Run, pictures: np.ndarray) -> np.nd
     """Codes of the pictures, float16 [N, L, D], computed once for an encoder, by all processes together."""
     path = run.folder / "codes.npy"
     done = path.with_suffix(".done")
-    mark = str(sum(float(weight.double().abs().sum()) for weight in encoder.parameters()))
+    mark = mark_of(encoder)
     if not done.exists() or done.read_text() != mark:
         if run.rank == 0:
             shape = (len(pictures), encoder.num_layers, encoder.latent_dim)

@@ -11,8 +11,8 @@ import torch
 
 from ..errors import InputError
 from ..networks.modulation import Modulator
-from ..refinement import plain
 from .evaluation.measures import Measures
+from .inversion import mark_of
 from .loop import Process, StoppedError
 from .settings import read_settings
 from .sources import prepare
@@ -48,7 +48,7 @@ class PairTraining:
                 f"{pairs} holds no pairs to learn from: put NAME.before.png, NAME.after.png and NAME.txt there, twice "
                 "at least."
             )
-        marks = [_marked(network) for network in networks.values()]
+        marks = [mark_of(network) for network in networks.values()]
         self.folder = states / _digest(data.fingerprint, steps, learning_rate, seed, *texts, *marks)
         stage = {"steps": steps, "learning_rate": learning_rate, "sheet_every": max(1, steps // sheets)}
         settings = read_settings(None, preset="quick", seed=seed, modulator=stage)
@@ -58,7 +58,7 @@ class PairTraining:
             out=self.folder,
             process=Process(device=device),
             data=data,
-            parts=dict(networks) | {"generator": plain(networks["generator"])},
+            parts=dict(networks),
             minutes={},
             texts=tuple(texts) if start is not None else (),
             family=getattr(networks["generator"], "family", None) or "",
@@ -97,8 +97,3 @@ class PairTraining:
 
 def _digest(*values: object) -> str:
     return hashlib.sha256("\n".join(map(str, values)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _marked(network: torch.nn.Module) -> str:
-    """A sum that is another one as soon as any weight is."""
-    return str([float(value.double().abs().sum()) for value in network.parameters()])

@@ -77,7 +77,7 @@ class Stage(_Checked):
 class Evaluation(_Checked):
     """How a family is measured when it is trained."""
 
-    judge: str | None = Field(default=None, description="A function that says what a picture shows, as module:name.")
+    judge: str | None = Field(default=None, description="Which texts are true of pictures, as module:name.")
 
 
 class Settings(_Checked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,11 @@ from ..checkpoints.parts import words
 from ..editing import check_family
 from ..errors import InputError
 from ..families import PARTS, family_named
+from ..known_words import read_known
 from .evaluation import evaluate
+from .inversion import mark_of
 from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
+from .loop.processes import from_first, started_by_torchrun
 from .plan import Plan, make_plan
 from .settings import Settings, read_settings
 from .sources import Data, Source, no_pictures, prepare
@@ -27,7 +30,7 @@ from .stages import STAGES
 from .stages.autoencoder import new_encoder, new_generator
 from .stages.modulator import new_modulator
 from .stages.text import new_towers
-from .work import STATE, Work, write_manifest
+from .work import STATE, Work, write_json, write_manifest
 
 _TEXTS = 5000
 """Texts that blocks are asked for, at most: the most frequent captions."""
@@ -68,9 +71,30 @@ def train(task: Task) -> Path:
     """
     settings = _settings(task)
     device = choose_device(settings.device)
+    if started_by_torchrun():
+        launch(_together, task, settings, device=device, workers=1)
+        return task.out
+    ready = _prepared(task, settings)
+    # Neither a source nor what a caller listens with goes to other processes; a single one is this one.
+    alone = task.stop is not None or task.watch is not None
+    batches = [settings.stage(name).batch // settings.stage(name).accumulate for name in ready[1].stages]
+    workers = 1 if alone else settings.workers or workers_for(batches, device)
+    light = task if workers == 1 else replace(task, pictures=Path(), tell=_say)
+    launch(_worker, light, settings, *ready, device=device, workers=workers)
+    return task.out
+
+
+def _together(process: Process, task: Task, settings: Settings) -> None:
+    """As one of the processes that torchrun has started: the first prepares for all."""
+    _worker(process, task, settings, *from_first(_prepared(task, settings) if process.rank == 0 else None))
+
+
+def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ...]]:
+    """All that is done once and before anything is learned: pictures, the plan, the family as it begins, the texts."""
     _make(task.out)
     parts, given = _given(task, torch.device("cpu"))
     size = parts["generator"].size if "generator" in parts else settings.size
+    _check_begun(task.out, size, parts)
     texts = _prompts_of(task.pictures)
     if texts is None:
         data = prepare(task.pictures, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
@@ -78,20 +102,25 @@ def train(task: Task) -> Path:
     else:
         data = no_pictures(task.out / STATE / "data", size)
     plan = make_plan(settings, data, given, len(texts))
-    if os.environ.get("RANK", "0") == "0":
-        work = _work(task, settings, Process(device=torch.device("cpu")), data, parts, plan, texts)
-        _tell(task.tell, work, plan, given)
-        settings.write(task.out / STATE / "settings.yaml")
-        _begin(work)
-        del work
-    del parts
-    # Neither a source nor what a caller listens with goes to other processes; a single one is this one.
-    alone = task.stop is not None or task.watch is not None
-    batches = [settings.stage(name).batch // settings.stage(name).accumulate for name in plan.stages]
-    workers = 1 if alone else settings.workers or workers_for(batches, device)
-    light = task if workers == 1 else replace(task, pictures=Path(), tell=_say)
-    launch(_worker, light, settings, data, plan, texts, device=device, workers=workers)
-    return task.out
+    work = _work(task, settings, Process(device=torch.device("cpu")), data, parts, plan, texts)
+    _tell(task.tell, work, plan, given)
+    settings.write(task.out / STATE / "settings.yaml")
+    _begin(work)
+    return data, plan, texts
+
+
+def _check_begun(out: Path, size: int, parts: Mapping[str, Any]) -> None:
+    """Raises InputError where the folder was begun with other parts: theirs stand in it."""
+    path = out / STATE / "begun.json"
+    now = {"size": size, "given": {kind: mark_of(network) for kind, network in sorted(parts.items())}}
+    if not path.exists():
+        write_json(path, now)
+        return
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    kinds = [kind for kind in {*begun["given"], *now["given"]} if begun["given"].get(kind) != now["given"].get(kind)]
+    if kinds or begun["size"] != size:
+        what = f"with another {words(min(kinds))}" if kinds else f"at {begun['size']} px, not {size} px"
+        raise InputError(f"{out} was begun {what}: give the same again, or another folder for the family.")
 
 
 def _worker(process: Process, task: Task, settings: Settings, data: Data, plan: Plan, texts: tuple[str, ...]) -> None:
@@ -131,10 +160,20 @@ def _work(
         parts=parts,
         minutes=plan.minutes,
         texts=texts,
-        family=next((part.family for part in parts.values() if getattr(part, "family", None)), task.out.name),
+        family=next((part.family for part in parts.values() if getattr(part, "family", None)), family_name(task.out)),
         stop=task.stop,
         watch=task.watch,
     )
+
+
+def family_name(out: Path) -> str:
+    """Of a family in this folder, with letters that a manifest may have."""
+    return shown(out.absolute().name) or "family"
+
+
+def shown(text: str) -> str:
+    """Of a text what a manifest may have, in one line of 70 letters at most."""
+    return "".join(letter for letter in text if letter.isprintable() and letter not in "<>")[:70].strip()
 
 
 def _settings(task: Task) -> Settings:
@@ -190,7 +229,8 @@ def _texts(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
     if settings.prompts:
         return tuple(settings.prompts)
     if task.family:
-        return family_named(task.family).prompts
+        family = family_named(task.family)
+        return family.prompts if family.known is None else tuple(read_known(family.known).prompts)
     often: dict[int, int] = {}
     for row in data.training:
         for caption in data.captions_of(int(row)):
@@ -231,5 +271,5 @@ def _begin(work: Work) -> None:
     for kind in (*PARTS, "image_encoder"):
         if kind in made and not (out / f"{kind}.safetensors").exists():
             work.save({kind: made[kind]})
-    prompts = [text for text in (*work.texts, *work.data.texts) if text.isprintable() and not {"<", ">"} & set(text)]
+    prompts = [text for text in (*work.texts, *work.data.texts) if shown(text) == text]
     write_manifest(out, work.family, work.data.size, "as in its training", prompts[:12])

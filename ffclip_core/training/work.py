@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints import load_parts, save_part
+from ..errors import InputError
 from ..execution.precision import has_bfloat16
 from ..families import MANIFEST, PARTS
-from .inversion import codes_of
+from .inversion import codes_of, mark_of
 from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
 from .loop.processes import from_first
 from .loop.run import Precision
@@ -70,8 +72,21 @@ class Work:
         """Of the losses of a stage, those that are not switched off."""
         return {name: weight for name, weight in self.settings.stage(stage).losses.items() if weight}
 
+    def same(self, stage: str) -> dict[str, Any]:
+        """What a stage has to be gone on with by."""
+        return {"losses": self.weights(stage), "data": self.data.fingerprint}
+
     def finished(self, stage: str) -> bool:
-        return (self.folder(stage) / "finished.json").exists()
+        """Raises InputError where the stage is done, but of other pictures or by other losses."""
+        path = self.folder(stage) / "finished.json"
+        if not path.exists():
+            return False
+        if json.loads(path.read_text(encoding="utf-8")) != self.same(stage):
+            raise InputError(
+                f"{self.folder(stage)} is of other pictures, or other losses: delete it to train this part anew, or "
+                "give another folder for the family."
+            )
+        return True
 
     def learning(self, stage: str, **others: Any) -> Learning:
         """As the settings have it; others: of Learning's fields."""
@@ -110,7 +125,7 @@ class Work:
         """The stage is done, and these are its parts."""
         if self.process.rank == 0:
             self.save(parts)
-            write_json(self.folder(stage) / "finished.json", {"parts": sorted(parts)})
+            write_json(self.folder(stage) / "finished.json", self.same(stage))
         wait_for_all()
         self.take(parts)
 
@@ -138,7 +153,9 @@ class Work:
         """The encoder's codes [N, L, D] of pictures uint8 [N, S, S, 3], float32 on the CPU; computed once by the first
         process for all, which call this together."""
         if name not in self._codes:
-            path = self.folder("modulator") / f"codes-{name}.npy"
+            of = f"{self.data.fingerprint} {self.data.size} {len(pictures)} {mark_of(self.parts['encoder'])}"
+            digest = hashlib.sha256(of.encode()).hexdigest()[:8]
+            path = self.folder("modulator") / f"codes-{name}-{digest}.npy"
             if self.process.rank == 0 and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_suffix(".new.npy")
@@ -162,7 +179,7 @@ class Work:
             log_every=max(1, min(50, steps // 20)),
             save_every=given.save_every,
             sheet_every=given.sheet_every,
-            same={"losses": dict(self.weights(stage)), "data": self.data.fingerprint},
+            same=self.same(stage),
         )
 
     def _steps(self, stage: str, make: Callable[[], Sequence[Player]]) -> int:
@@ -178,11 +195,14 @@ class Work:
             with seeded(self.settings.seed, self.device):
                 players = make()
             run = replace(self._run(stage, _TRIED, folder), save_every=1e9, sheet_every=10**9)
-            fit(run, players, progress=lambda step: times.append(time.monotonic()), stop=self.stop)
+            try:
+                fit(run, players, progress=lambda step: times.append(time.monotonic()), stop=self.stop)
+            finally:
+                if self.process.rank == 0:
+                    shutil.rmtree(folder, ignore_errors=True)
             each = (times[-1] - times[1]) / (_TRIED - 2)
             found = from_first(max(_FEWEST, min(_MOST, round(60 * self.minutes[stage] / each))))
             if self.process.rank == 0:
-                shutil.rmtree(folder)
                 write_json(path, {"steps": found, "seconds a step": each})
         return found
 
@@ -200,7 +220,7 @@ def write_manifest(out: Path, name: str, size: int, picture: str, prompts: Seque
         out / MANIFEST,
         {
             "name": name,
-            "title": name,
+            "title": f"{name} (trained)",
             "picture": picture,
             "size": size,
             "parts": {part: f"{part}.safetensors" for part in PARTS},

@@ -81,6 +81,18 @@ def test_blocks_that_go_on_and_other_pairs_get_a_file_of_their_own(places: Path)
     assert names == ["teal 2.safetensors", "teal.safetensors"]
 
 
+def test_parts_as_comfyui_moves_them_in_any_precision(places: Path) -> None:
+    """What was moved in inference mode can't be learned with; an encoder in bfloat16 gives codes all the same."""
+    given = parts(places)
+    given["encoder"].network.to(torch.bfloat16)
+    with torch.inference_mode():
+        for part in ("modulator", "generator"):
+            network = given[part].network
+            network.load_state_dict({k: v.clone() for k, v in network.state_dict().items()}, assign=True)
+            assert next(network.parameters()).is_inference()
+    run(**given)
+
+
 def test_stopped_and_gone_on_with(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import comfy.model_management as host
     from ffclip.ffclip_core import load_modulator

@@ -56,6 +56,11 @@ def workers_for(batches: Iterable[int], device: torch.device) -> int:
     return next(n for n in range(os.cpu_count() or 1, 0, -1) if not any(batch % n for batch in batches))
 
 
+def started_by_torchrun() -> bool:
+    """Whether this is one of several processes that torchrun has started to train together."""
+    return {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys()
+
+
 def launch(worker: Callable[..., None], *more: Any, device: torch.device, workers: int) -> None:
     """Call worker(process, *more) in as many processes, or as one of those that torchrun has started.
 
@@ -64,7 +69,7 @@ def launch(worker: Callable[..., None], *more: Any, device: torch.device, worker
     Raises:
         FFCLIPError: what one of them raised.
     """
-    if {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys():
+    if started_by_torchrun():
         rank, world, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         _join(Process(rank=rank, world=world, device=device), local, "env://", worker, more)
     elif workers == 1:

@@ -33,7 +33,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "pair_image": Published(1.0, _HERE),
         "pair_masked": Published(1.0, "ours, not published"),
         "pair_latent": Published(0.02, _HERE),
-        "remembered": Published(1.0, _HERE),
+        "remembered": Published(1.0, "ours, not published"),
     },
     "autoencoder": {
         "l1": Published(1.0, _HERE),
@@ -48,7 +48,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "augment": Published(0.6, "StyleGAN2-ADA (Karras et al. 2020)"),
     },
     "encoder": {
-        "latent": Published(1.0, _HERE),
+        "latent": Published(1.0, "ours, not published"),
         "reconstruction": Published(1.0, "e4e (Tov et al. 2021)"),
         "perceptual": Published(0.8, "e4e (Tov et al. 2021)"),
         "identity": Published(0.1, "e4e (Tov et al. 2021)"),

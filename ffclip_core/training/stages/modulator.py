@@ -8,7 +8,6 @@ did: their changes by texts that they know are kept.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -74,7 +73,9 @@ class _Editing(Player):
         if start is None:
             self.modulator = new_modulator(work, generator)
         else:
-            self.modulator = copy.deepcopy(start).float().requires_grad_(True)
+            # Made anew: what ComfyUI moved in inference mode can't learn.
+            self.modulator = Modulator(family=start.family, **vars(start.config))
+            self.modulator.load_state_dict(start.state_dict())
         self.to(work.device)
         encode = work.parts["text_encoder"].encode
         data, device = work.data, work.device

@@ -7,18 +7,23 @@ loads at every moment, and that a run goes on.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import golden
+import layouts
 import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core import Editor, InputError, load_generator, load_modulator, load_text_encoder
+from ffclip.ffclip_core.families import read_family
+from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.training.__main__ import main
 from ffclip.ffclip_core.training.loop import StoppedError
 from ffclip.ffclip_core.training.settings import read_settings
 from ffclip.ffclip_core.training.sources import Example
-from ffclip.ffclip_core.training.training import Task, train
+from ffclip.ffclip_core.training.training import Task, family_name, train
 from PIL import Image
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 230), "white": (240, 240, 240)}
@@ -140,6 +145,59 @@ def test_a_python_source_and_a_run_that_is_stopped(tmp_path: Path) -> None:
     Editor.from_folder(tmp_path / "out")
     train(task(lambda: False))
     assert seen == [(stage, step) for stage in ("text", "autoencoder", "modulator") for step in (1, 2)]
+
+
+@pytest.mark.slow
+def test_published_files_and_a_list_of_texts(family: Path, tmp_path: Path) -> None:
+    """Case a: CLIP's whole file, whose image tower judges edits, beside generator and encoder."""
+    towers = (load_text_encoder(family / "text_encoder.safetensors"), tiny_tower())
+    layouts.clip_openai(tmp_path / "ViT-B-32.pt", *towers)
+    (tmp_path / "prompts.txt").write_text("green square\nblue square\n")
+    files = {part: family / f"{part}.safetensors" for part in ("generator", "encoder")}
+    files["text_encoder"] = tmp_path / "ViT-B-32.pt"
+    few = read_settings(family.parent / "few.yaml", modulator={"losses": {"directional": 1.0, "latent_l2": 1.0}})
+    out = train(Task(pictures=tmp_path / "prompts.txt", out=tmp_path / "my.faces", config=few, files=files))
+    columns = (out / "training/modulator/log.csv").read_text().splitlines()[0].split(",")
+    assert {"clip", "directional", "latent_l1", "latent_l2", "embedding", "background"} <= set(columns)
+    assert Editor.from_folder(out).modulator.num_layers == 6
+    assert read_family(out).name == load_generator(files["generator"]).family
+
+
+def tiny_tower() -> ImageEncoder:
+    return ImageEncoder(embed_dim=256, image_size=64, patch_size=32, width=64, heads=1, layers=1)
+
+
+@pytest.mark.slow
+def test_adversarial_training_goes_on_from_the_auto_encoder(family: Path, tmp_path: Path) -> None:
+    """With all of its regularisations in the steps there are."""
+    shutil.copytree(family, tmp_path / "out")
+    few = read_settings(family.parent / "few.yaml", generator={"steps": 2, "batch": 4})
+    train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few))
+    columns = (tmp_path / "out/training/generator/log.csv").read_text().splitlines()[0].split(",")
+    assert {"adversarial", "discriminator", "path_length", "r1"} <= set(columns)
+    before, after = (load_generator(path / "generator.safetensors") for path in (family, tmp_path / "out"))
+    assert not torch.equal(before.conv1.conv.weight, after.conv1.conv.weight)
+    z = torch.randn(4096, 256, generator=torch.Generator().manual_seed(0))
+    assert golden.error(after.latent_avg, after.style(z).mean(0)) < golden.rounding(4096)
+
+
+@pytest.mark.slow
+def test_a_folder_is_gone_on_with_by_the_same_parts_and_pictures_alone(family: Path, tmp_path: Path) -> None:
+    few = read_settings(family.parent / "few.yaml")
+    shutil.copytree(family, tmp_path / "out")
+    others = pictures(tmp_path / "others", 23)
+    with pytest.raises(InputError, match="text is of other pictures, or other losses: delete it"):
+        train(Task(pictures=others, out=tmp_path / "out", config=few))
+    files = {"text_encoder": family / "text_encoder.safetensors"}
+    with pytest.raises(InputError, match="out was begun with another text encoder: give the same again"):
+        train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few, files=files))
+    with pytest.raises(InputError, match="out was begun at 16 px, not 32 px"):
+        train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few.changed(size=32)))
+
+
+def test_a_family_has_a_name_that_a_manifest_may_have() -> None:
+    assert family_name(Path("a/<my>\ncats.v2 ")) == "mycats.v2"
+    assert family_name(Path("/")) == "family" and len(family_name(Path("x" * 200))) == 70
 
 
 def test_what_the_command_says_where_it_can_not_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
