@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,6 +194,8 @@ def _child(
     rank: int, workers: int, device: torch.device, meeting: str, errors: Any, worker: Callable[..., None], more: tuple
 ) -> None:
     torch.set_num_threads(1)
+    # Told of convolutions of one pixel, whose weights lie alike in every order of rows and columns.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     try:
         _join(Process(rank=rank, world=workers, device=device), rank, meeting, worker, more)
     except FFCLIPError as error:
