@@ -19,6 +19,7 @@ from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, ProcessRaisedException, spawn
 
 from ...errors import FFCLIPError, InputError
+from .stopping import StoppedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +155,11 @@ def _spawn(workers: int, device: torch.device, worker: Callable[..., None], more
     with _variable("TORCH_CPP_LOG_LEVEL", "ERROR"):
         context = cast(ProcessContext, spawn(_child, arguments, workers, join=False))
 
+    asked = False
+
     def pass_on(*_: object) -> None:
+        nonlocal asked
+        asked = True
         for process in context.processes:
             process.terminate()
 
@@ -166,6 +171,8 @@ def _spawn(workers: int, device: torch.device, worker: Callable[..., None], more
         # One that ends takes the others with it; what it said comes first.
         if not errors.empty():
             raise errors.get() from None
+        if asked:
+            raise StoppedError("Stopped; run again to go on from the last checkpoint.") from None
         if isinstance(error, ProcessExitedException) and error.signal_name:
             raise FFCLIPError(
                 f"Process {error.error_index + 1} of {workers} was ended by {error.signal_name} (out of memory, "

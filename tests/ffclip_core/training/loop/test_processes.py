@@ -86,6 +86,22 @@ def test_a_signal_to_the_program_ends_all_processes_with_the_state_saved(tmp_pat
     assert f" {step} of" in str(told.value) and step > 0 and signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_signal_between_stages_is_told_as_that(tmp_path: Path) -> None:
+    def watch() -> None:
+        for _ in range(600):
+            if (tmp_path / "there 0").exists() and (tmp_path / "there 1").exists():
+                return os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    with pytest.raises(StoppedError, match="^Stopped; run again to go on from the last checkpoint.$"):
+        launch(crews.look_elsewhere, tmp_path, device=CPU, workers=2)
+    thread.join()
+
+
 def look(process: Process, found: list) -> None:
     x = torch.ones(2, requires_grad=True)
     (2 * gather(x)).sum().backward()
