@@ -45,6 +45,6 @@ def in_float32(
 
 def _default_device() -> str:
     try:
-        return torch.get_default_device().type
+        return torch.empty(0).device.type  # torch.get_default_device() of torch 2.4 knows of no torch.device context.
     except Exception:  # A default device that this machine does not have.
         return "none"

@@ -71,6 +71,7 @@ def test_an_archive_of_more_than_32_bits(tmp_path: Path) -> None:
     reads(tmp_path / "big.pt")
 
 
+@pytest.mark.skipif(not hasattr(torch.serialization, "set_crc32_options"), reason="this torch computes all checksums")
 @pytest.mark.parametrize("computed", [True, False])
 def test_checksums_that_torch_did_not_compute(computed: bool, tmp_path: Path) -> None:
     """set_crc32_options(False) leaves zeros in their place, and skip_data in that of the numbers'."""

@@ -128,7 +128,8 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """torch's own random numbers follow from the seed within, as starting weights and dropout need, and are as before
     afterwards."""
     devices = [] if device is None or device.type == "cpu" else [device.index or 0]
-    with torch.random.fork_rng(devices, device_type=device.type if device and devices else None):
+    # Where there are no devices the type means nothing, but torch 2.4 wants one.
+    with torch.random.fork_rng(devices, device_type=device.type if device and devices else "cuda"):
         reseed(seed, device)
         yield
 
