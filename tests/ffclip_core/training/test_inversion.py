@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import golden
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core.training import inversion
-from ffclip.ffclip_core.training.inversion import encode_all, stored_inversions
+from ffclip.ffclip_core.training.inversion import encode_all, mark_of, stored_inversions
 from ffclip.ffclip_core.training.loop import Run
 from torch import Tensor, nn
 
@@ -69,3 +70,24 @@ def test_codes_are_stored_until_the_encoder_is_another(tmp_path: Path) -> None:
     assert golden.error(codes(first), MEANS) < golden.FLOAT16 and first.seen == len(PICTURES)
     assert golden.error(codes(same), MEANS) < golden.FLOAT16 and same.seen == 0
     assert golden.error(codes(other), 2 * MEANS) < golden.FLOAT16 and other.seen == len(PICTURES)
+
+
+def test_any_other_weight_or_running_mean_is_another_mark() -> None:
+    def network() -> nn.Module:
+        made = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
+        nn.init.normal_(made[0].weight, generator=torch.Generator().manual_seed(0))  # pyright: ignore[reportArgumentType]
+        nn.init.zeros_(made[0].bias)  # pyright: ignore[reportArgumentType]
+        return made
+
+    def changed(change: Callable[[Tensor], Tensor], name: str) -> str:
+        other = network()
+        value = other.state_dict()[name]
+        value.copy_(change(value.clone()))
+        return mark_of(other)
+
+    marks = [mark_of(network())]
+    marks += [changed(lambda x: -x, "0.weight"), changed(lambda x: x.flip(0), "0.weight")]
+    marks += [changed(lambda x: x + 1, "1.running_mean"), changed(lambda x: x + 1, "1.num_batches_tracked")]
+    marks += [mark_of(nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))), mark_of(network().bfloat16())]
+    assert len(set(marks)) == len(marks)
+    assert mark_of(network()) == marks[0] == mark_of(network().to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue]
