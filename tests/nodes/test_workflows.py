@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def widgets(node_class: type) -> list[tuple[str, list | None]]:
 def test_these_workflows_are_shipped_each_with_its_thumbnail() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.json")) == WORKFLOWS
     for name in WORKFLOWS:
+        assert re.fullmatch("[a-z]+(-[a-z]+)*", name)  # Title, and with spaces description; addresses take no spaces.
         with Image.open(FOLDER / f"{name}.jpg") as picture:
             assert picture.format == "JPEG" and picture.width == picture.height >= 256
 
