@@ -114,7 +114,10 @@ class TrainModulator(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, folder: Any = None, **others: Any) -> Any:
-        """Pairs that were added are learned too."""
+        """Pairs that were added are learned too. A folder from another node is not known here (None): what that node
+        gives, anew or as before, decides."""
+        if folder is None:
+            return ""
         try:
             return [
                 (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)

@@ -11,7 +11,7 @@ from .sources import Data
 from .stages import STAGES
 
 # How the time is dealt to stages that are all to be trained.
-_SHARES = {"text": 0.2, "autoencoder": 0.5, "generator": 0.6, "encoder": 0.4, "modulator": 0.3}
+_SHARES = {"text": 0.15, "autoencoder": 0.6, "generator": 0.6, "encoder": 0.4, "modulator": 0.25}
 _EVALUATION = 0.05
 """Of the minutes: what is left for the report."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..editing import check_family
 from ..errors import InputError
 from ..families import PARTS, family_named
 from ..known_words import read_known
+from .effects import FEWEST, MOST
 from .evaluation import evaluate
 from .inversion import mark_of
 from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
@@ -29,11 +31,13 @@ from .sources.texts import captions_in
 from .stages import STAGES
 from .stages.autoencoder import new_encoder, new_generator
 from .stages.modulator import new_modulator
-from .stages.text import new_towers
+from .stages.text import new_towers, phrases
 from .work import STATE, Work, write_json, write_manifest
 
 _TEXTS = 5000
-"""Texts that blocks are asked for, at most: the most frequent captions."""
+"""Captions that blocks are asked for, at most: the most frequent ones."""
+_EVERYWHERE = 0.95
+"""What is said of more of the pictures is no edit."""
 
 
 def _say(said: object) -> None:
@@ -98,7 +102,7 @@ def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ..
     texts = _prompts_of(task.pictures)
     if texts is None:
         data = prepare(task.pictures, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
-        texts = _texts(settings, data, task)
+        texts = texts_of(settings, data, task)
     else:
         data = no_pictures(task.out / STATE / "data", size)
     plan = make_plan(settings, data, given, len(texts))
@@ -224,18 +228,20 @@ def _prompts_of(pictures: Path | Source) -> tuple[str, ...] | None:
     return found
 
 
-def _texts(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
-    """What the blocks are asked for: the settings' prompts, or else the captions, or the family's prompts."""
+def texts_of(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
+    """What the blocks are asked for: the settings' prompts, or the family's, or what captions repeat, or else the
+    captions; the most frequent first."""
     if settings.prompts:
         return tuple(settings.prompts)
     if task.family:
         family = family_named(task.family)
         return family.prompts if family.known is None else tuple(read_known(family.known).prompts)
-    often: dict[int, int] = {}
-    for row in data.training:
-        for caption in data.captions_of(int(row)):
-            often[caption] = often.get(caption, 0) + 1
-    return tuple(data.texts[i] for i in sorted(often, key=lambda i: -often[i])[:_TEXTS])
+    captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in data.training]
+    said = Counter(phrase for texts in captions for phrase in {p: None for text in texts for p in phrases(text)})
+    most = _EVERYWHERE * sum(1 for texts in captions if texts)
+    repeated = [phrase for phrase, times in said.most_common() if FEWEST <= times <= most]
+    whole = Counter(text for texts in captions for text in texts)
+    return tuple(repeated[:MOST] or (text for text, _ in whole.most_common(_TEXTS)))
 
 
 def _tell(tell: Callable[[str], None], work: Work, plan: Plan, given: Mapping[str, str]) -> None:

@@ -74,7 +74,10 @@ class Work:
 
     def same(self, stage: str) -> dict[str, Any]:
         """What a stage has to be gone on with by."""
-        return {"losses": self.weights(stage), "data": self.data.fingerprint}
+        texts = (
+            {"texts": hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16]} if stage == "modulator" else {}
+        )
+        return {"losses": self.weights(stage), "data": self.data.fingerprint} | texts
 
     def finished(self, stage: str) -> bool:
         """Raises InputError where the stage is done, but of other pictures or by other losses."""
@@ -83,7 +86,7 @@ class Work:
             return False
         if json.loads(path.read_text(encoding="utf-8")) != self.same(stage):
             raise InputError(
-                f"{self.folder(stage)} is of other pictures, or other losses: delete it to train this part anew, or "
+                f"{self.folder(stage)} is of other pictures, texts or losses: delete it to train this part anew, or "
                 "give another folder for the family."
             )
         return True
@@ -122,12 +125,16 @@ class Work:
         return players
 
     def finish(self, stage: str, parts: Mapping[str, nn.Module]) -> None:
-        """The stage is done, and these are its parts."""
+        """The stage is done, and these are its parts: those of the first process, which all have from here on as they
+        would have if they had begun again."""
         if self.process.rank == 0:
             self.save(parts)
             write_json(self.folder(stage) / "finished.json", self.same(stage))
         wait_for_all()
-        self.take(parts)
+        if self.save_parts:
+            self.reload(list(parts))
+        else:
+            self.take(parts)
 
     def take(self, parts: Mapping[str, nn.Module]) -> None:
         """Use these parts from now on, frozen."""

@@ -133,3 +133,16 @@ def test_what_is_refused_in_one_sentence(inputs: dict[str, Any], said: str, plac
     with pytest.raises(FFCLIPError) as error:
         run(**{**parts(places), **inputs})
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_pairs_that_were_added_are_learned_and_a_linked_folder_asks_nobody_anew(places: Path) -> None:
+    """ComfyUI gives None in place of what another node will give, before it has."""
+    from ffclip.nodes.train_modulator import TrainModulator
+
+    def mark(folder: str | None) -> Any:
+        return TrainModulator.fingerprint_inputs(folder=folder, name="teal", steps=3)
+
+    before = mark("ffclip/pairs")
+    assert mark("ffclip/pairs") == before and mark(None) == mark(None)
+    (places / "output/ffclip/pairs/9.txt").write_text("teal square\n")
+    assert mark("ffclip/pairs") != before

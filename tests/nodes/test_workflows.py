@@ -18,7 +18,7 @@ OWN_VIDEO = ["edit-a-video"]
 """Those for a video of the user's, since neither the pack nor ComfyUI brings one."""
 WITHOUT_LOADER = ["edit-everyone-in-a-group-photo", "edit-my-avatar"]
 WORKFLOWS = sorted(
-    ["chain-with-image-nodes", "edit-by-text", "many-prompts", "strength-sweep"]
+    ["chain-with-image-nodes", "distil-an-edit", "edit-by-text", "many-prompts", "strength-sweep"]
     + PUBLISHED
     + OWN_VIDEO
     + WITHOUT_LOADER
@@ -113,11 +113,8 @@ def test_every_needed_input_is_connected_to_an_output_of_its_type(classes: dict,
             continue
         connected = {slot["name"] for slot in node["inputs"] if slot["link"] is not None}
         types = classes[node["type"]].INPUT_TYPES()
-        sockets, required = (
-            {key for key, spec in inputs.items() if not is_widget(spec)}
-            for inputs in (specification(classes[node["type"]]), types["required"])
-        )
-        assert required <= connected <= sockets, node["type"]
+        required = {key for key, spec in types["required"].items() if not is_widget(spec)}
+        assert required <= connected <= specification(classes[node["type"]]).keys(), node["type"]
         assert all(slot["link"] in links for slot in node["inputs"] if slot["link"] is not None)
 
 

@@ -103,6 +103,23 @@ def caption(facts: Sequence[Fact], rng: random.Random) -> str:
     return text[0].upper() + text[1:] if rng.random() < 0.5 else text
 
 
+def description(facts: Sequence[Fact], rng: random.Random) -> str:
+    """All of these facts in their plainest wordings, in random order, as one who tags pictures writes: "glasses, blonde
+    hair, clean shaven"."""
+    found = [_plainest(fact) for fact in facts]
+    rng.shuffle(found)
+    return ", ".join(found)
+
+
+def _plainest(fact: Fact) -> str:
+    attribute, value = fact
+    if fact in _PHRASES:
+        return _PHRASES[fact][0]
+    if attribute in ("hair_colour", "clothes_colour"):
+        return f"{value} {'hair' if attribute == 'hair_colour' else 'clothes'}"
+    return (_STYLE_NOUNS if attribute == "hair" else _CLOTHES_NOUNS)[value][0]
+
+
 def _introduced(noun: str, rng: random.Random) -> str:
     """The noun alone, or after "with" or "wearing" or an article."""
     article = "" if noun.split()[-1] in _PLURAL or noun.endswith("s") else "an " if noun[0] in "aeiou" else "a "

@@ -18,7 +18,7 @@ from ..facts import facts_of_picture
 from ..sources import Example, Pair
 from ..sources.in_order import cores, in_order
 from .avatar import Avatar, label_row, sample
-from .captions import caption
+from .captions import caption, description
 from .drawing import draw
 from .edits import SPOKEN, random_edit
 from .vocabulary import ATTRIBUTES, SIZE
@@ -60,6 +60,13 @@ def drawn_example(seed: int, size: int) -> Example:
     labels, stream, rng = np.array(label_row(avatar)), avatar.stream("captions"), np.random.default_rng([seed, 1])
     captions = [caption(facts_of_picture(labels, ATTRIBUTES, SPOKEN, rng), stream) for _ in range(_CAPTIONS)]
     return Example(picture=draw(avatar, size), captions=tuple(captions))
+
+
+def described_example(seed: int, size: int) -> Example:
+    """The person of this seed, and one caption of all that is seen and has a word."""
+    avatar = sample(seed)
+    text = description(sorted(avatar.facts()), avatar.stream("description"))
+    return Example(picture=draw(avatar, size), captions=(text,))
 
 
 def drawn_pair(before: Avatar, after: Avatar, texts: tuple[str, ...], size: int) -> Pair:

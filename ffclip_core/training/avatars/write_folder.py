@@ -3,7 +3,8 @@
 python -m ffclip.ffclip_core.training.avatars.write_folder FOLDER [--pictures 2000] [--size 128] [--seed 0]
     [--pairs 200 --edit "turquoise hair"]
 
-Picture i is the avatar of seed + i, with three captions beside it. The pairs are of avatars after these, drawn before
+Picture i is the avatar of seed + i; its caption names all that is seen and has a word, as one who tags pictures
+writes. The pairs are of avatars after these, drawn before
 and after the edit alone; several edits take turns. All cores draw.
 """
 
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 from .avatar import sample
 from .dataset import TEST_SEEDS
-from .source import drawn_example, drawn_pair
+from .source import described_example, drawn_pair
 from .text_edits import text_edits
 
 _EDITS = text_edits()
@@ -60,7 +61,7 @@ def _write(job: tuple[Path, str, int, int, str]) -> None:
     before = sample(seed)
     after = _EDITS[edit](before) if edit else None
     if after is None:
-        example = drawn_example(seed, size)
+        example = described_example(seed, size)
         files, texts = {f"{name}.png": example.picture}, example.captions
     else:
         pair = drawn_pair(before, after, (edit,), size)

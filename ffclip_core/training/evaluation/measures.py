@@ -94,13 +94,14 @@ class Measures:
         short = [text for text in self.work.texts if len(phrases(text)) == 1]
         seen: dict[frozenset[str], str] = {}
         for text in short or self.work.texts:
-            seen.setdefault(phrases(text), text)
+            seen.setdefault(frozenset(phrases(text)), text)
         return list(seen.values())[:PROMPTS]
 
     def truth(self, rows: np.ndarray, texts: Sequence[str]) -> Tensor:
         """Which texts the captions of pictures say, bool [N, T]."""
-        said = [frozenset().union(*(phrases(self.data.texts[t]) for t in self.data.captions_of(int(i)))) for i in rows]
-        return torch.tensor([[phrases(text) <= s for text in texts] for s in said]).reshape(len(rows), len(texts))
+        asked = [phrases(text) for text in texts]
+        said = [{p for t in self.data.captions_of(int(i)) for p in phrases(self.data.texts[t])} for i in rows]
+        return torch.tensor([[s.issuperset(a) for a in asked] for s in said]).reshape(len(rows), len(texts))
 
     @cached_property
     def of_prompts(self) -> list[OfPrompt]:

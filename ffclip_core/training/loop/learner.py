@@ -68,6 +68,11 @@ class Learner:
         """As it was before this step; rates and the like are those of now."""
         self.player.load_state_dict(state["player"])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state["optimizer"]})
+        for parameter, kept in self.optimizer.state.items():
+            for name, value in kept.items():
+                # As the parameter lies in memory, which may not be how it lay: fused steps take both in the same order.
+                if value.shape == parameter.shape and value.stride() != parameter.stride():
+                    kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         for name, average in self.means.items():
             average.load_state_dict(state["means"][name])
         self.schedule = self._schedule(step)

@@ -33,12 +33,16 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "pair_image": Published(1.0, _HERE),
         "pair_masked": Published(1.0, "ours, not published"),
         "pair_latent": Published(0.02, _HERE),
+        "caption_image": Published(1.0, _HERE),
+        "caption_masked": Published(1.0, _HERE),
+        "caption_latent": Published(0.02, _HERE),
         "remembered": Published(1.0, "ours, not published"),
     },
     "autoencoder": {
         "l1": Published(1.0, _HERE),
         "laplacian": Published(1.0, _HERE),
         "features": Published(0.25, _HERE),
+        "latent_l2": Published(0.003, _HERE),
     },
     "generator": {
         "adversarial": Published(1.0, "StyleGAN2 (Karras et al. 2020)"),

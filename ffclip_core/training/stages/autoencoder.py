@@ -20,6 +20,7 @@ from ...networks.generator import Generator
 from ..inversion import codes_of
 from ..loop import Player, Share
 from ..losses.autoencoder import feature_l1, l1, laplacian_l1
+from ..losses.modulator import latent_l2
 from ..mapping import fit_mapping
 from ..pictures import resized, save_sheet, soften, to_network
 from ..work import Work
@@ -71,7 +72,11 @@ class _AutoEncoder(Player):
             seen = soften(x, rng) if rng.random() < _SOFT else x
             w = self.encoder(resized(seen, self.encoder.input_size))
             y = self.generator(w.float(), noise="none").float()
-        found = {"l1": lambda: l1(y, x), "laplacian": lambda: laplacian_l1(y - x)}
+        found = {
+            "l1": lambda: l1(y, x),
+            "laplacian": lambda: laplacian_l1(y - x),
+            "latent_l2": lambda: latent_l2(w.float()),
+        }
         if tower is not None:
             found["features"] = lambda: feature_l1(tower.features, y, x)
         return {name: weights[name] * loss() for name, loss in found.items() if name in weights}

@@ -1,23 +1,27 @@
-"""The semantic modulation blocks, everything else as it is: by FFCLIP's losses, by pairs before and after, or both.
+"""The semantic modulation blocks, everything else as it is: by FFCLIP's losses, captions, pairs before and after.
 
-With texts alone the edited picture is to fit its text in CLIP (FFCLIP, NeurIPS 2022; MATHS of the losses in
-losses/modulator.py). With pairs the edited picture is known: where the two differ it is the picture after, elsewhere
-what the generator draws of the picture before. Where blocks are given to begin with, they also go on doing what they
-did: their changes by texts that they know are kept.
+Texts of phrases that captions repeat bring what these phrases bring (effects.py): the generator draws that, and blocks
+learn it like a pair. Of other texts the edited picture is to fit its text in CLIP (FFCLIP, NeurIPS 2022; MATHS of the
+losses in losses/modulator.py). With pairs the edited picture is known: where the two differ it is the picture after,
+elsewhere what the generator draws of the picture before. Where blocks are given to begin with, they also go on doing
+what they did: their changes by texts that they know are kept.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...networks.generator import Generator
 from ...networks.modulation import Modulator
 from ...tuned_weights import plain
+from ..effects import Effects
 from ..loop import Player, Share
 from ..losses.modulator import (
     background,
@@ -34,6 +38,7 @@ from ..losses.modulator import (
 )
 from ..pictures import save_sheet, to_network
 from ..work import Work
+from .text import phrases
 
 NAME, GIVES, WHAT = "modulator", ("modulator",), "semantic modulation blocks"
 RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
@@ -66,8 +71,36 @@ def new_modulator(work: Work, generator: Generator) -> Modulator:
     return model
 
 
+class _Captions:
+    """What edits by captions are: effects of the phrases, of the codes w of the pictures that have captions; rows: of
+    these among the codes to edit; asked: the phrases of each prompt, bool [A, P]; prompts."""
+
+    def __init__(self, work: Work, w: Tensor) -> None:
+        data = work.data
+        captions = [data.captions_of(int(row)) for row in data.training]
+        self.rows = np.flatnonzero([len(texts) > 0 for texts in captions])
+        said = ({p for i in captions[row] for p in phrases(data.texts[i])} for row in self.rows)
+        wanted = dict.fromkeys(p for text in work.texts for p in phrases(text))
+        self.effects = Effects(w[torch.from_numpy(self.rows)], said, list(wanted))
+        index = {phrase: i for i, phrase in enumerate(self.effects.phrases)}
+        self.prompts = [text for text in work.texts if phrases(text) and set(phrases(text)) <= index.keys()]
+        self.asked = torch.zeros(len(self.prompts), len(index), dtype=torch.bool)
+        for row, text in zip(self.asked, self.prompts, strict=True):
+            row[[index[phrase] for phrase in phrases(text)]] = True
+        self._ask_for_two(np.random.default_rng(work.settings.seed))
+
+    def _ask_for_two(self, rng: np.random.Generator) -> None:
+        """As often any two prompts together, of which none is a rival of the other."""
+        count = len(self.prompts)
+        for first, second in zip(rng.permutation(count), rng.permutation(count), strict=True):
+            both = self.asked[first] | self.asked[second]
+            if first != second and not bool((self.effects.rivals[both][:, both]).any()):
+                self.prompts.append(f"{self.prompts[first]}, {self.prompts[second]}")
+                self.asked = torch.cat([self.asked, both[None]])
+
+
 class _Editing(Player):
-    def __init__(self, work: Work, generator: Generator) -> None:
+    def __init__(self, work: Work, generator: Generator, w: Tensor, captions: _Captions | None) -> None:
         super().__init__("modulator", work.learning(NAME, rates=RATES))
         start = work.parts.get("modulator")
         if start is None:
@@ -79,10 +112,13 @@ class _Editing(Player):
         self.to(work.device)
         encode = work.parts["text_encoder"].encode
         data, device = work.data, work.device
-        self.work, self.start = (work,), (start,)
-        self.e = tuple(encode(list(texts)).to(device) if texts else None for texts in (work.texts, data.texts))
-        self.draw = (generator,)
-        self.w = (_codes_of_pictures(work, generator),)
+        self.work, self.start, self.draw, self.w = (work,), (start,), (generator,), (w,)
+        self.captions = captions
+        prompts = captions.prompts if captions else []
+        others = [text for text in work.texts if text not in set(prompts)]
+        self.of_pairs = sorted({i for pair in data.training_pairs for i in data.pair_texts(int(pair))})
+        kinds = (others, [data.texts[i] for i in self.of_pairs], prompts)
+        self.e = tuple(encode(list(texts)).to(device) if texts else None for texts in kinds)
         self.pairs = (
             (work.codes("before", data.before), work.codes("after", data.after)) if len(data.before) else None,
         )
@@ -91,8 +127,38 @@ class _Editing(Player):
         found: dict[str, Tensor] = {}
         if self.e[0] is not None:
             found |= self._by_texts(share)
+        if self.captions is not None:
+            found |= self._by_captions(share, self.captions)
         if self.pairs[0] is not None:
             found |= self._by_pairs(share)
+        return found
+
+    def _by_captions(self, share: Share, captions: _Captions) -> dict[str, Tensor]:
+        work, generator = self.work[0], self.draw[0]
+        weights = work.weights(NAME)
+        texts = self.e[2]
+        assert texts is not None  # noqa: S101
+        rows = share.rows(len(captions.rows))
+        which = share.of(torch.from_numpy(share.rng("phrases").integers(0, len(texts), share.batch)))
+        w = self.w[0][torch.from_numpy(captions.rows[rows])].to(work.device)
+        e = texts[which.to(work.device)]
+        wanted = w + captions.effects.change(torch.from_numpy(rows), captions.asked[which]).to(work.device)
+        change = self.modulator.modulate(w, e, torch.float32).delta
+        found: dict[str, Tensor] = {}
+        if "caption_latent" in weights:
+            found["caption_latent"] = weights["caption_latent"] * pair_latent(w + change, wanted)
+        if not weights.keys() & {"caption_image", "caption_masked"}:
+            return found
+        with torch.no_grad(), share.autocast():
+            unedited, goal = (generator(codes, noise="const").float() for codes in (w, wanted))
+        mask = changed_places(unedited, goal)
+        goal = mask * goal + (1 - mask) * unedited
+        with share.autocast():
+            edited = generator(w + change, noise="const").float()
+        if "caption_image" in weights:
+            found["caption_image"] = weights["caption_image"] * pair_image(edited, goal, mask)
+        if "caption_masked" in weights:
+            found["caption_masked"] = weights["caption_masked"] * pair_masked(edited, goal, mask)
         return found
 
     def _by_texts(self, share: Share) -> dict[str, Tensor]:
@@ -150,6 +216,7 @@ class _Editing(Player):
         whole = pairs[share.rng("pairs").integers(0, len(pairs), share.batch)]
         rng = share.rng("texts of pairs")
         said = [texts[int(rng.integers(len(texts)))] for texts in map(data.pair_texts, map(int, whole))]
+        said = [bisect_left(self.of_pairs, text) for text in said]
         rows = share.of(whole)
         w = before[torch.from_numpy(rows)].to(work.device)
         e = self.e[1][share.of(torch.tensor(said)).to(work.device)]
@@ -175,6 +242,15 @@ class _Editing(Player):
         return found
 
 
+def _captions(work: Work, w: Tensor) -> _Captions | None:
+    """If blocks begin anew, by captions that say anything five times, and these are to be learnt so."""
+    wanted = work.weights(NAME).keys() & {"caption_image", "caption_masked", "caption_latent"}
+    if not wanted or "modulator" in work.parts or not len(work.data.training):
+        return None
+    captions = _Captions(work, w)
+    return captions if captions.prompts else None
+
+
 def _codes_of_pictures(work: Work, generator: Generator) -> Tensor:
     """Codes to edit: of the pictures there are, of those before, or of random ones."""
     data = work.data
@@ -193,14 +269,19 @@ def train(work: Work) -> None:
     def sheet(players: Sequence[Player], folder: Path) -> None:
         model, player = players[0].averages["modulator"], players[0]
         assert isinstance(player, _Editing)  # noqa: S101
-        texts = player.e[0] if player.e[0] is not None and player.start[0] is None else player.e[1]
-        assert texts is not None  # noqa: S101
-        e = texts[torch.linspace(0, len(texts) - 1, min(_SHEET, len(texts))).long()]
+        others, of_pairs, of_captions = player.e
+        kinds = [e for e in (of_pairs, of_captions, others if player.start[0] is None else None) if e is not None]
+        some = [torch.linspace(0, len(e) - 1, min(_SHEET // len(kinds), len(e))).long() for e in kinds]
+        e = torch.cat([texts[rows] for texts, rows in zip(kinds, some, strict=True)])
         rows = []
         for w in player.w[0][:8].to(work.device):
             codes = w[None].expand(len(e), -1, -1)
             rows.append(generator(torch.cat([codes[:1], codes + model(codes, e)]), noise="const"))
         save_sheet(rows, folder / "edits.png")
 
-    players = work.fit(NAME, lambda: [_Editing(work, generator)], lambda players: dict(players[0].averages), sheet)
+    w = _codes_of_pictures(work, generator)
+    captions = _captions(work, w)
+    players = work.fit(
+        NAME, lambda: [_Editing(work, generator, w, captions)], lambda players: dict(players[0].averages), sheet
+    )
     work.finish(NAME, dict(players[0].averages))

@@ -2,6 +2,7 @@
 
 Every caption × picture of a batch has an answer: a caption is true of a picture if its phrases are all among those of
 the picture's captions. A balanced sigmoid over all of them and a softmax with several right answers (losses/text.py).
+Half of the time only some of a caption's phrases are said, in any order: who edits names one thing, not all.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
@@ -26,12 +28,14 @@ NAME, GIVES, WHAT = "text", ("text_encoder", "image_encoder"), "text and image t
 EMBED_DIM = 256
 TEXT = {"width": 96, "heads": 4, "layers": 2}
 IMAGE = {"layers": (1, 1, 2, 1), "width": 16, "heads": 8}
-_APART = re.compile(r"\s*(?:[,;.]|\b(?:and|with)\b)\s*")
+_APART = re.compile(r"\s*[,;]\s*|\s*[.:]+(?=\s|$)\s*|(?:^|\s+)(?:and|with)(?=\s|$)\s*")
+_IN_PART = 0.5
 
 
-def phrases(text: str) -> frozenset[str]:
-    """What a caption says, one thing each."""
-    return frozenset(phrase for phrase in _APART.split(text.lower()) if phrase)
+def phrases(text: str) -> tuple[str, ...]:
+    """What a caption says, one thing each, in small letters, with spaces for underscores."""
+    said = (phrase.strip() for phrase in _APART.split(text.lower().replace("_", " ")))
+    return tuple(dict.fromkeys(phrase for phrase in said if phrase))
 
 
 def new_towers(work: Work) -> dict[str, nn.Module]:
@@ -54,27 +58,22 @@ class _Clip(Player):
         )
         self.to(work.device)
         self.using = (work.data, work.weights(NAME), work.device)
-        texts = work.data.texts
-        ids: list[Tensor] = [open_clip.tokenize(texts[i : i + 1000]) for i in range(0, len(texts), 1000)]
-        self.ids = (torch.cat(ids),)
-        said: dict[str, int] = {}
-        self.said = [frozenset(said.setdefault(p, len(said)) for p in phrases(text)) for text in texts]
         self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
 
     def forward(self, share: Share) -> dict[str, Tensor]:
         data, weights, device = self.using
         rng = share.rng("captions")
         whole = self.rows[rng.integers(0, len(self.rows), share.batch)]
-        chosen = [captions[int(rng.integers(len(captions)))] for captions in map(data.captions_of, map(int, whole))]
+        captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in whole]
+        said = [in_part(texts[int(rng.integers(len(texts)))], rng) for texts in captions]
         x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen"))
-        ids = self.ids[0][share.of(torch.tensor(chosen))]
+        ids = cast(Tensor, open_clip.tokenize(said[share.first : share.first + share.size]))
         with share.autocast():
             images, texts = self.image.encode(x), self.text(ids.to(device))
         cosine = F.normalize(gather(texts.float()), dim=-1) @ F.normalize(gather(images.float()), dim=-1).T
-        shown = [
-            frozenset().union(*(self.said[i] for i in data.captions_of(int(row)))) for row in self._seen(share, whole)
-        ]
-        truth = torch.tensor([[self.said[t] <= s for s in shown] for t in self._seen(share, chosen)], device=device)
+        shown = [{phrase for text in texts for phrase in phrases(text)} for texts in self._seen(share, captions)]
+        truth = torch.tensor([[s.issuperset(p) for s in shown] for p in map(phrases, self._seen(share, said))])
+        truth = truth.to(device)
         found = {}
         if "sigmoid" in weights:
             logits = cosine * self.scales["sigmoid"].exp() + self.scales["bias"]
@@ -84,10 +83,18 @@ class _Clip(Player):
         return found
 
     @staticmethod
-    def _seen(share: Share, whole: Any) -> list[int]:
+    def _seen(share: Share, whole: list[Any]) -> list[Any]:
         """Of a batch what all processes have in hand now, in the order in which gather() gives it."""
         start = share.micro * share.run.world * share.size
-        return list(whole[start : start + share.run.world * share.size])
+        return whole[start : start + share.run.world * share.size]
+
+
+def in_part(text: str, rng: np.random.Generator) -> str:
+    """A caption, or as often some of its phrases."""
+    said = phrases(text)
+    if not said or rng.random() >= _IN_PART:
+        return text
+    return ", ".join(said[i] for i in rng.permutation(len(said))[: rng.integers(1, len(said) + 1)])
 
 
 def train(work: Work) -> None:

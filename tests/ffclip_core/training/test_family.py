@@ -79,6 +79,9 @@ def test_pictures_and_captions_become_a_family(family: Path) -> None:
     assert editor.generator.size == 16 and editor.generator.num_layers == 6
     w = editor.invert(torch.rand(1, 20, 30, 3, generator=torch.Generator().manual_seed(0)))
     assert editor.edit(w, ["green square"]).shape == (1, 16, 16, 3)
+    # What captions repeat is learnt by what it brings, not by CLIP, which is fooled.
+    kept = (family / "training/modulator/log.csv").read_text().splitlines()[0].split(",")
+    assert {"caption_image", "caption_masked", "caption_latent"} <= {*kept} and "clip" not in kept
     report = (family / "evaluation.md").read_text("utf-8")
     assert "| red square |" in report and "Fréchet" in report
     for picture in ("evaluation.png", "losses.png", "training/autoencoder/reconstructions.png"):
@@ -86,6 +89,14 @@ def test_pictures_and_captions_become_a_family(family: Path) -> None:
     assert json.loads((family / "family.json").read_text("utf-8"))["prompts"][0] == "red square"
     spread = editor.generator.map(torch.randn(8, 256, generator=torch.Generator().manual_seed(1))).std(0).mean()
     assert spread > 0, "the mapping network gives every z the same code"
+
+
+@pytest.mark.slow
+def test_two_processes_make_a_family_too(family: Path, tmp_path: Path) -> None:
+    """Each has statistics of its own part of every batch, but the first one's parts are those of all."""
+    (tmp_path / "few.yaml").write_text(FEW.replace("workers: 1", "workers: 2"))
+    assert main([str(family.parent / "squares"), str(tmp_path / "out"), "--config", str(tmp_path / "few.yaml")]) == 0
+    assert Editor.from_folder(tmp_path / "out").generator.size == 16
 
 
 @pytest.mark.slow
@@ -186,7 +197,7 @@ def test_a_folder_is_gone_on_with_by_the_same_parts_and_pictures_alone(family: P
     few = read_settings(family.parent / "few.yaml")
     shutil.copytree(family, tmp_path / "out")
     others = pictures(tmp_path / "others", 23)
-    with pytest.raises(InputError, match="text is of other pictures, or other losses: delete it"):
+    with pytest.raises(InputError, match="text is of other pictures, texts or losses: delete it"):
         train(Task(pictures=others, out=tmp_path / "out", config=few))
     files = {"text_encoder": family / "text_encoder.safetensors"}
     with pytest.raises(InputError, match="out was begun with another text encoder: give the same again"):

@@ -47,12 +47,12 @@ def open_template(
 ) -> Callable[..., Page]:
     """The page with one of the pack's workflows, by name; elsewhere: in another browser; anew: loaded again."""
 
-    def load(name: str) -> Page:
+    def load(name: str, size: tuple[int, int]) -> Page:
         server = server_of(canvas)
         chosen = {"Comfy.InstalledVersion": VERSIONS[canvas], "Comfy.VueNodes.Enabled": "2.0" in canvas}
         server.post("/settings", {**SETTINGS, **chosen})
         page = browser.new_page()
-        page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
+        page.set_viewport_size({"width": size[0], "height": size[1]})
         page.set_default_timeout(60_000)
         page.add_init_script(f"({PREPARE})()")
         page.goto(f"{server.address}/?template={name}&source={PACK}")
@@ -65,9 +65,8 @@ def open_template(
             if other[0] != canvas or (anew and other == key):
                 pages.pop(other).close()
         if key not in pages:
-            pages[key] = load(name)
-            if size == SIZES[0]:
-                return pages[key]
+            pages[key] = load(name, size)
+            return pages[key]
         page = pages[key]
         page.keyboard.press("Escape")  # what an earlier test left open
         page.set_viewport_size({"width": size[0], "height": size[1]})

@@ -1,7 +1,7 @@
 import random
 
 from ffclip.ffclip_core.training.avatars.avatar import sample
-from ffclip.ffclip_core.training.avatars.captions import caption
+from ffclip.ffclip_core.training.avatars.captions import caption, description
 from ffclip.ffclip_core.training.avatars.prompts import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, is_held_out
 
@@ -80,3 +80,19 @@ def test_no_wording_means_another_value_of_the_attribute() -> None:
         for i, one in enumerate(texts):
             for other in texts[i + 1 :]:
                 assert not one & other, attribute
+
+
+def test_a_description_tells_every_fact_once_in_one_wording() -> None:
+    wordings: dict[tuple[str, str], set[str]] = {}
+    for seed in range(400):
+        facts = sorted(sample(seed).facts())
+        told = description(facts, random.Random(seed)).split(", ")
+        assert len(told) == len(set(told)) == len(facts)
+        for fact in facts:
+            (alone,) = description([fact], random.Random(0)).split(", ")
+            assert alone in told
+            wordings.setdefault(fact, set()).add(alone)
+    assert all(len(found) == 1 for found in wordings.values())
+    assert len({text for found in wordings.values() for text in found}) == len(wordings)
+    facts = [("hair", "bob"), ("hair_colour", "green"), ("clothes_colour", "red")]
+    assert len({description(facts, random.Random(seed)) for seed in range(50)}) == 6

@@ -74,7 +74,9 @@ def test_a_folder_as_users_have_them(tmp_path: Path) -> None:
     data = prepare(tmp_path / "x", tmp_path / "out", SIZE)
     assert not data.skipped and len(data.pictures) == 5
     assert [data.texts[data.pair_texts(i)[0]] for i in range(4)] == edits * 2
-    assert all(len(data.captions_of(i)) > 0 for i in range(5))
+    for i in range(5):
+        (caption,) = data.captions_of(i)
+        assert len(data.texts[caption].split(", ")) == len(sample(3 + i).facts())
     people = [draw(sample(seed), SIZE) for seed in range(8, 40)]
     assert all(any(np.array_equal(before, person) for person in people) for before in data.before)
     first = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}

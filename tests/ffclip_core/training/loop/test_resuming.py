@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import golden
 import pytest
 import torch
 from ffclip.ffclip_core.errors import CheckpointError, InputError
-from ffclip.ffclip_core.training.loop import Learning, Player, Share, StoppedError, fit, storage
+from ffclip.ffclip_core.training.loop import Learning, Player, Run, Share, StoppedError, fit, storage
 from ffclip.ffclip_core.training.loop.checkpoint import CHECKPOINT
 from ffclip.ffclip_core.training.loop.learner import NotFiniteError
 from ffclip.ffclip_core.training.loop.log import LOG
@@ -142,6 +143,29 @@ def test_outside_of_the_main_thread_signals_are_left_alone(tmp_path: Path) -> No
     thread.start()
     thread.join()
     assert seen == [before] and step_of(tmp_path) == 1
+
+
+def test_weights_that_lie_otherwise_in_memory_go_on_as_they_would_have(tmp_path: Path) -> None:
+    """Such as a network's that was trained just before, and is read from its file the next time."""
+    aim = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(1))
+
+    def train(folder: Path, order: torch.memory_format, until: int = 9) -> torch.Tensor:
+        weight = torch.zeros(4, 3, 3, 3).contiguous(memory_format=order)
+        network = nn.ParameterDict({"weight": nn.Parameter(weight)})
+        done: list[int] = []
+        player = Player.of(
+            "network",
+            network,
+            lambda share: {"error": (network["weight"] - aim).square().sum()},
+            Learning(learning_rate=0.1),
+        )
+        with nullcontext() if until == 9 else pytest.raises(StoppedError):
+            fit(Run(folder=folder, steps=9, batch=1), [player], progress=done.append, stop=lambda: len(done) == until)
+        return network["weight"].detach()
+
+    whole = train(tmp_path / "whole", torch.contiguous_format)
+    train(tmp_path / "parted", torch.channels_last, until=4)
+    assert golden.error(train(tmp_path / "parted", torch.contiguous_format), whole) < golden.rounding(9)
 
 
 def test_a_state_is_there_from_the_start(tmp_path: Path) -> None:
