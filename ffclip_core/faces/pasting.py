@@ -220,15 +220,11 @@ def _where(
 
 
 def _missed(crop: Tensor, a: Tensor, others: Tensor) -> Tensor:
-    """Where an inversion is far from its crop, close to where shapes are others, and the crop shows what it shows
-    there, such as longer hair: [1, 1, h, w] in [0, 1]. A background that the inversion missed is none of it."""
+    """Where an inversion is far from its crop, close to where shapes are others: [1, 1, h, w] in [0, 1]."""
     size = a.shape[-1]
     pixel, reach = round(size / 64), round(_BESIDE * size)
     own = F.interpolate(seen(crop).to(a.device), size=(size, size), mode="bilinear", antialias=True)
-    sums = blurred(torch.cat([own * others, others], 1), _BESIDE * size)
-    there = sums[:, :3] / sums[:, 3:].clamp_min(1e-6)
-    from_a, from_there = (blurred((own - x).abs().amax(1, keepdim=True), _NOISE * size) for x in (a, there))
-    off = _smoothstep(from_a, _MISSED, _LOST) * _smoothstep(from_a - from_there, 0.0, _MISSED)
+    off = _smoothstep(blurred((own - a).abs().amax(1, keepdim=True), _NOISE * size), _MISSED, _LOST)
     missed = off * F.max_pool2d(others, 2 * reach + 1, 1, reach)
     return blurred(F.max_pool2d(missed, 2 * pixel + 1, 1, pixel), size / 64)
 
