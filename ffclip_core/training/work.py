@@ -30,6 +30,7 @@ from .sources import Data
 
 STATE = "training"
 """The folder within the family's in which training keeps what it needs to go on."""
+_CODES = 1000  # Pictures whose codes are in memory at a time, while they are written.
 _TRIED = 6  # Steps that are timed, the first two of which count for nothing.
 _FEWEST, _MOST = 30, 1_000_000
 
@@ -166,11 +167,19 @@ class Work:
             if self.process.rank == 0 and not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 new = path.with_suffix(".new.npy")
-                np.save(new, codes_of(self.parts["encoder"], pictures).numpy())
+                self._write_codes(new, pictures)
                 os.replace(new, path)
             wait_for_all()
-            self._codes[name] = torch.from_numpy(np.load(path))
+            self._codes[name] = torch.from_numpy(np.load(path, mmap_mode="c"))  # Read as they are asked for.
         return self._codes[name]
+
+    def _write_codes(self, path: Path, pictures: np.ndarray) -> None:
+        encoder = self.parts["encoder"]
+        shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
+        codes = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        for start in range(0, len(pictures), _CODES):
+            codes[start : start + _CODES] = codes_of(encoder, pictures[start : start + _CODES]).numpy()
+        codes.flush()
 
     def _run(self, stage: str, steps: int, folder: Path) -> Run:
         given = self.settings.stage(stage)

@@ -81,7 +81,8 @@ class _Captions:
         self.rows = np.flatnonzero([len(texts) > 0 for texts in captions])
         said = ({p for i in captions[row] for p in phrases(data.texts[i])} for row in self.rows)
         wanted = dict.fromkeys(p for text in work.texts for p in phrases(text))
-        self.effects = Effects(w[torch.from_numpy(self.rows)], said, list(wanted))
+        own = w if len(self.rows) == len(w) else w[torch.from_numpy(self.rows)]
+        self.effects = Effects(own, said, list(wanted))
         index = {phrase: i for i, phrase in enumerate(self.effects.phrases)}
         self.prompts = [text for text in work.texts if phrases(text) and set(phrases(text)) <= index.keys()]
         self.asked = torch.zeros(len(self.prompts), len(index), dtype=torch.bool)

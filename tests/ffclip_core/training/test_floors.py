@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate_in_place",
     "list_known_words",
     "write_folder",
+    "plot_steps",
     "__main__",
 }
 DRAWING_ALONE = {"dicebear", "resvg_py"}

@@ -1,9 +1,9 @@
 """Every step from a picture to its edit, side by side:
 
-python -m ffclip.ffclip_core.dev.plot_steps PNG [--picture FILE] [--prompt "purple hair"]
+python -m ffclip.ffclip_core.training.plot_steps PNG [--picture FILE] [--prompt "purple hair"]
 
 The picture with its face's square, the crop, the inversion, the edit, where it changed, and the picture again. Without
-a file it is an avatar before a sky, drawn larger and tilted (that takes the packages of the extra train).
+a file it is an avatar before a sky, drawn larger and tilted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from .. import align
 from ..editor import Editor
 from ..faces.in_place import faces_in
 from ..faces.pasting import paste
+from .avatars.avatar import sample
+from .avatars.whole import draw_whole
 
 SIDE, GAP = 256, 8
 SEED = 10_000_009
@@ -56,9 +58,6 @@ def steps(picture: Tensor, prompt: str) -> list[Image.Image]:
 
 def drawn() -> Tensor:
     """An avatar of 760 px, tilted by 12°, in a picture of 1000 × 800."""
-    from ..training.avatars.avatar import sample
-    from ..training.avatars.whole import draw_whole
-
     avatar = Image.fromarray(draw_whole(sample(SEED), 760)).rotate(12, Image.Resampling.BICUBIC)
     sky = np.array([150, 190, 235]) + np.linspace(0, 20, 800)[:, None, None]
     picture = Image.fromarray(np.broadcast_to(sky, (800, 1000, 3)).astype(np.uint8)).convert("RGBA")

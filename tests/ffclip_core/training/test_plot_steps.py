@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ffclip.ffclip_core.dev import plot_steps
+from ffclip.ffclip_core.training import plot_steps
 from PIL import Image
 
 MIA = Path(__file__).parents[3] / "models" / "avatars" / "samples" / "mia.png"
