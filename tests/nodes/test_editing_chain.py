@@ -184,7 +184,8 @@ def test_a_wide_picture_is_cropped_or_letterboxed_but_never_squashed(chain, part
 
     side = torch.zeros(1, 256, 64, 3)
     wide = torch.cat([side, sample, side], dim=2)
-    assert torch.equal(chain.invert(wide, "crop").w, chain.invert(sample).w)
+    # torch 2.4 resizes a part of a picture with other roundings than the picture.
+    assert golden.error(chain.invert(wide, "crop").w, chain.invert(sample).w) < golden.NETWORKS
 
     # The bars carry the border's colours on (test_pictures.py).
     boxed = to_images(prepare(wide, parts.encoder.network.input_size, "letterbox"))
