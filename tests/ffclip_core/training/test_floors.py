@@ -22,6 +22,7 @@ COMMANDS = {
     "list_known_words",
     "write_folder",
     "plot_steps",
+    "compare_logs",
     "__main__",
 }
 DRAWING_ALONE = {"dicebear", "resvg_py"}
