@@ -20,17 +20,22 @@ def main() -> None:
     parser.add_argument("--names", default="first,second", help="of the two runs, with a comma between")
     parser.add_argument("--plot", type=Path, help="a PNG of both runs' losses, step by step")
     options = parser.parse_args()
-    first, second = (_losses(path) for path in (options.log, options.other))
-    if first.keys() != second.keys() or not first:
-        parser.error(f"{options.log} and {options.other} have not the same losses")
+    try:
+        first, second = (_losses(path) for path in (options.log, options.other))
+    except (OSError, KeyError, ValueError) as error:
+        parser.error(f"that is no log.csv of a stage: {error}")
+    steps = [{name: list(values) for name, values in losses.items()} for losses in (first, second)]
+    if steps[0] != steps[1] or not first:
+        parser.error(f"{options.log} and {options.other} have not the same losses of the same steps")
+    names = options.names.split(",")
+    if len(names) != 2:
+        parser.error(f"--names is two names with a comma between, not {options.names!r}")
     sys.stdout.write("| loss | farthest apart, of its value | steps |\n|---|---|---|\n")
     for name, values in first.items():
-        if values.keys() != second[name].keys():
-            parser.error(f"{name} is not of the same steps in both")
         apart = max(abs(value - second[name][step]) / max(abs(value), 1e-12) for step, value in values.items())
         sys.stdout.write(f"| {name} | {apart:.1e} | {max(values)} |\n")
     if options.plot:
-        _plot(first, second, options.names.split(",", 1), options.plot)
+        _plot(first, second, names, options.plot)
 
 
 def _losses(path: Path) -> dict[str, dict[int, float]]:

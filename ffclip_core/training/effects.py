@@ -21,6 +21,8 @@ _RIDGE = 10.0
 _STRENGTH = 1.5
 """Of the regression's own effects, which are too small: measured on drawn avatars, with 1, 1.5 and 2."""
 _GOES_WITH, _IMPLIED, _USUAL = 0.05, 0.9, 0.6
+_SURE = 20
+"""Pictures that a phrase is said of, at least, for what all of them have to be no chance."""
 _CHUNK = 4096
 
 
@@ -44,7 +46,7 @@ class Effects:
         by_chance = counts[:, None] * counts / max(1, len(w))
         self.rivals = (by_chance >= FEWEST) & (both < _GOES_WITH * by_chance)
         # "Red hat" implies "hat"; what nearly all pictures have is implied by nothing.
-        self._implies = (both > _IMPLIED * counts[:, None]) & (counts < _USUAL * len(w))
+        self._implies = (both > _IMPLIED * counts[:, None]) & (counts < _USUAL * len(w)) & (counts[:, None] >= _SURE)
         self._implies.fill_diagonal_(False)
         index = torch.arange(len(counts))
         # Of two that imply each other the first counts.

@@ -67,14 +67,18 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
             "There are no texts to learn edits by: give captions (NAME.txt), pairs, or prompts in the settings."
         )
     tower = "image_encoder" in given or "text" in names
-    if not pairs and not tower:
+    if not pairs and not captions and not tower:
         raise InputError(
             "This text encoder's file holds no image tower, by which edits are judged in training: give CLIP's whole "
             "file (OpenAI's ViT-B-32.pt, or open_clip's or transformers' ViT-B/32), or pairs to learn from."
         )
     said = [f"{pairs:,} pairs"] if pairs else []
-    said += [f"{texts:,} texts"] if texts else []
-    add("modulator", f"by {' and '.join(said)}" + (", from the blocks that are given" if "modulator" in given else ""))
+    if "modulator" in given:
+        going_on = f", from the blocks that are given, which keep what they do by {texts:,} other texts"
+    else:
+        said += [f"{texts:,} texts"] if texts else []
+        going_on = ""
+    add("modulator", f"by {' and '.join(said)}{going_on}")
     left = settings.minutes * (1 - _EVALUATION)
     open_ = [name for name in names if not settings.stage(name).steps]
     total = sum(_SHARES[name] for name in open_)

@@ -18,7 +18,6 @@ from ..editing import check_family
 from ..errors import InputError
 from ..families import PARTS, family_named
 from ..known_words import read_known
-from .effects import FEWEST, MOST
 from .evaluation import evaluate
 from .inversion import mark_of
 from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
@@ -27,17 +26,15 @@ from .plan import Plan, make_plan
 from .settings import Settings, read_settings
 from .sources import Data, Source, no_pictures, prepare
 from .sources.left_out import LeftOutError
-from .sources.texts import captions_in
+from .sources.texts import captions_in, captions_of
 from .stages import STAGES
 from .stages.autoencoder import new_encoder, new_generator
 from .stages.modulator import new_modulator
-from .stages.text import new_towers, phrases
+from .stages.text import new_towers, repeated_phrases
 from .work import STATE, Work, write_json, write_manifest
 
 _TEXTS = 5000
 """Captions that blocks are asked for, at most: the most frequent ones."""
-_EVERYWHERE = 0.95
-"""What is said of more of the pictures is no edit."""
 
 
 def _say(said: object) -> None:
@@ -232,16 +229,12 @@ def texts_of(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
     """What the blocks are asked for: the settings' prompts, or the family's, or what captions repeat, or else the
     captions; the most frequent first."""
     if settings.prompts:
-        return tuple(settings.prompts)
+        return tuple(text for prompt in settings.prompts for text in captions_of(prompt))
     if task.family:
         family = family_named(task.family)
         return family.prompts if family.known is None else tuple(read_known(family.known).prompts)
-    captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in data.training]
-    said = Counter(phrase for texts in captions for phrase in {p: None for text in texts for p in phrases(text)})
-    most = _EVERYWHERE * sum(1 for texts in captions if texts)
-    repeated = [phrase for phrase, times in said.most_common() if FEWEST <= times <= most]
-    whole = Counter(text for texts in captions for text in texts)
-    return tuple(repeated[:MOST] or (text for text, _ in whole.most_common(_TEXTS)))
+    whole = Counter(data.texts[i] for row in data.training for i in data.captions_of(int(row)))
+    return tuple(repeated_phrases(data) or (text for text, _ in whole.most_common(_TEXTS)))
 
 
 def _tell(tell: Callable[[str], None], work: Work, plan: Plan, given: Mapping[str, str]) -> None:

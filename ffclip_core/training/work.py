@@ -25,11 +25,18 @@ from .inversion import codes_of, mark_of
 from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
 from .loop.processes import from_first
 from .loop.run import Precision
+from .loop.storage import storing, write_whole
 from .settings import Settings
 from .sources import Data
 
 STATE = "training"
 """The folder within the family's in which training keeps what it needs to go on."""
+_LEARNT_WITH = {
+    "autoencoder": ("image_encoder",),
+    "encoder": ("generator", "image_encoder"),
+    "modulator": ("encoder", "generator", "text_encoder", "image_encoder"),
+}
+"""The parts, those that a stage makes itself aside, without which what it learnt is of no use."""
 _CODES = 1000  # Pictures whose codes are in memory at a time, while they are written.
 _TRIED = 6  # Steps that are timed, the first two of which count for nothing.
 _FEWEST, _MOST = 30, 1_000_000
@@ -56,6 +63,7 @@ class Work:
     save_parts: bool = True
     latest: dict[str, Any] = field(default_factory=dict)
     _codes: dict[str, Tensor] = field(default_factory=dict)
+    _marks: dict[str, tuple[Any, str]] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -75,10 +83,30 @@ class Work:
 
     def same(self, stage: str) -> dict[str, Any]:
         """What a stage has to be gone on with by."""
-        texts = (
-            {"texts": hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16]} if stage == "modulator" else {}
-        )
-        return {"losses": self.weights(stage), "data": self.data.fingerprint} | texts
+        same: dict[str, Any] = {"losses": self.weights(stage), "data": self._of_data}
+        if stage == "modulator":
+            same["texts"] = hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16]
+        marks = {kind: self._mark(kind) for kind in _LEARNT_WITH.get(stage, ()) if kind in self.parts}
+        return same | ({"parts": marks} if marks else {})
+
+    @property
+    def _of_data(self) -> str:
+        """The data's fingerprint, or where they have none, another one as soon as any of them is."""
+        if not self.data.fingerprint and "data" not in self._marks:
+            digest = hashlib.sha256(repr(list(self.data.texts)).encode("utf-8", "surrogatepass"))
+            for pictures in (self.data.pictures, self.data.before, self.data.after):
+                for start in range(0, len(pictures), _CODES):
+                    digest.update(pictures[start : start + _CODES].tobytes())
+            self._marks["data"] = (None, digest.hexdigest()[:32])
+        return self.data.fingerprint or self._marks["data"][1]
+
+    def _mark(self, kind: str) -> str:
+        """Of a part that is there."""
+        network, mark = self._marks.get(kind, (None, ""))
+        if network is not self.parts[kind]:
+            mark = mark_of(self.parts[kind])
+            self._marks[kind] = (self.parts[kind], mark)
+        return mark
 
     def finished(self, stage: str) -> bool:
         """Raises InputError where the stage is done, but of other pictures or by other losses."""
@@ -87,8 +115,8 @@ class Work:
             return False
         if json.loads(path.read_text(encoding="utf-8")) != self.same(stage):
             raise InputError(
-                f"{self.folder(stage)} is of other pictures, texts or losses: delete it to train this part anew, or "
-                "give another folder for the family."
+                f"{self.folder(stage)} is of other pictures, texts, losses or parts: delete it to train this part "
+                "anew, or give another folder for the family."
             )
         return True
 
@@ -161,25 +189,23 @@ class Work:
         """The encoder's codes [N, L, D] of pictures uint8 [N, S, S, 3], float32 on the CPU; computed once by the first
         process for all, which call this together."""
         if name not in self._codes:
-            of = f"{self.data.fingerprint} {self.data.size} {len(pictures)} {mark_of(self.parts['encoder'])}"
+            of = f"{self._of_data} {self.data.size} {len(pictures)} {self._mark('encoder')}"
             digest = hashlib.sha256(of.encode()).hexdigest()[:8]
             path = self.folder("modulator") / f"codes-{name}-{digest}.npy"
             if self.process.rank == 0 and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                new = path.with_suffix(".new.npy")
-                self._write_codes(new, pictures)
-                os.replace(new, path)
+                with storing(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(path, lambda file: self._write_codes(file, pictures))
             wait_for_all()
-            self._codes[name] = torch.from_numpy(np.load(path, mmap_mode="c"))  # Read as they are asked for.
+            self._codes[name] = torch.from_numpy(np.load(path, mmap_mode="c"))
         return self._codes[name]
 
-    def _write_codes(self, path: Path, pictures: np.ndarray) -> None:
+    def _write_codes(self, file: Any, pictures: np.ndarray) -> None:
         encoder = self.parts["encoder"]
         shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
-        codes = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for start in range(0, len(pictures), _CODES):
-            codes[start : start + _CODES] = codes_of(encoder, pictures[start : start + _CODES]).numpy()
-        codes.flush()
+            file.write(codes_of(encoder, pictures[start : start + _CODES]).numpy().astype("<f4").tobytes())
 
     def _run(self, stage: str, steps: int, folder: Path) -> Run:
         given = self.settings.stage(stage)

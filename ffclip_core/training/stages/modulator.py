@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import InputError
 from ...networks.generator import Generator
 from ...networks.modulation import Modulator
 from ...tuned_weights import plain
@@ -38,7 +39,7 @@ from ..losses.modulator import (
 )
 from ..pictures import save_sheet, to_network
 from ..work import Work
-from .text import phrases
+from .text import phrases, repeated_phrases
 
 NAME, GIVES, WHAT = "modulator", ("modulator",), "semantic modulation blocks"
 RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
@@ -80,7 +81,8 @@ class _Captions:
         captions = [data.captions_of(int(row)) for row in data.training]
         self.rows = np.flatnonzero([len(texts) > 0 for texts in captions])
         said = ({p for i in captions[row] for p in phrases(data.texts[i])} for row in self.rows)
-        wanted = dict.fromkeys(p for text in work.texts for p in phrases(text))
+        # The others too, which are rivals of those that are asked for.
+        wanted = dict.fromkeys([*(p for text in work.texts for p in phrases(text)), *repeated_phrases(data)])
         own = w if len(self.rows) == len(w) else w[torch.from_numpy(self.rows)]
         self.effects = Effects(own, said, list(wanted))
         index = {phrase: i for i, phrase in enumerate(self.effects.phrases)}
@@ -116,8 +118,10 @@ class _Editing(Player):
         self.work, self.start, self.draw, self.w = (work,), (start,), (generator,), (w,)
         self.captions = captions
         prompts = captions.prompts if captions else []
-        others = [text for text in work.texts if text not in set(prompts)]
         self.of_pairs = sorted({i for pair in data.training_pairs for i in data.pair_texts(int(pair))})
+        taught = {*map(phrases, prompts), *(phrases(data.texts[i]) for i in self.of_pairs)}
+        by_clip = start is not None or "image_encoder" in work.parts
+        others = [text for text in work.texts if by_clip and phrases(text) not in taught]
         kinds = (others, [data.texts[i] for i in self.of_pairs], prompts)
         self.e = tuple(encode(list(texts)).to(device) if texts else None for texts in kinds)
         self.pairs = (
@@ -282,6 +286,11 @@ def train(work: Work) -> None:
 
     w = _codes_of_pictures(work, generator)
     captions = _captions(work, w)
+    if captions is None and not len(work.data.before) and "image_encoder" not in work.parts:
+        raise InputError(
+            "No five captions say the same, so edits would be judged by CLIP, but this text encoder's file holds no "
+            "image tower: give CLIP's whole file (OpenAI's ViT-B-32.pt, or open_clip's or transformers' ViT-B/32)."
+        )
     players = work.fit(
         NAME, lambda: [_Editing(work, generator, w, captions)], lambda players: dict(players[0].averages), sheet
     )

@@ -8,6 +8,7 @@ Half of the time only some of a caption's phrases are said, in any order: who ed
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -19,9 +20,11 @@ from torch import Tensor, nn
 
 from ...networks.image_encoder import ImageEncoder
 from ...networks.text_encoder import TextEncoder
+from ..effects import FEWEST, MOST
 from ..loop import Player, Share, gather
 from ..losses.text import sigmoid_loss, softmax_loss
 from ..pictures import roughen, to_network
+from ..sources import Data
 from ..work import Work
 
 NAME, GIVES, WHAT = "text", ("text_encoder", "image_encoder"), "text and image tower (a small CLIP)"
@@ -30,12 +33,22 @@ TEXT = {"width": 96, "heads": 4, "layers": 2}
 IMAGE = {"layers": (1, 1, 2, 1), "width": 16, "heads": 8}
 _APART = re.compile(r"\s*[,;]\s*|\s*[.:]+(?=\s|$)\s*|(?:^|\s+)(?:and|with)(?=\s|$)\s*")
 _IN_PART = 0.5
+_EVERYWHERE = 0.95
+"""What is said of more of the pictures is no edit."""
 
 
 def phrases(text: str) -> tuple[str, ...]:
     """What a caption says, one thing each, in small letters, with spaces for underscores."""
     said = (phrase.strip() for phrase in _APART.split(text.lower().replace("_", " ")))
     return tuple(dict.fromkeys(phrase for phrase in said if phrase))
+
+
+def repeated_phrases(data: Data) -> list[str]:
+    """What the captions of several pictures say, but not of nearly all, the most frequent first."""
+    captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in data.training]
+    said = Counter(phrase for texts in captions for phrase in {p: None for text in texts for p in phrases(text)})
+    most = _EVERYWHERE * sum(1 for texts in captions if texts)
+    return [phrase for phrase, times in said.most_common() if FEWEST <= times <= most][:MOST]
 
 
 def new_towers(work: Work) -> dict[str, nn.Module]:

@@ -130,3 +130,18 @@ def test_what_is_part_of_another_effect_counts_once() -> None:
     assert torch.equal(change(bare, "red hat", "hat"), change(bare, "red hat"))
     assert alike(change(hat, "red hat"), new)
     assert alike(change(red, "no hat"), -whole)
+
+
+def test_what_few_pictures_share_by_chance_is_not_implied() -> None:
+    """Six pictures with a parrot, all of which have a hat, as half of all have."""
+    w, said = pictures()
+    hats = [i for i, those in enumerate(said) if "hat" in those][:6]
+    parrot = 3 * torch.ones(SHAPE)
+    for i in hats:
+        said[i].add("a parrot")
+        w[i] += parrot
+    effects = Effects(w, said, [*COLOURS, *HATS, "a parrot"])
+    found = effects.change(torch.tensor([said.index({"red", "no hat"})]), asked(effects, "a parrot"))[0]
+    away = found - STRONGER * 6 / 16 * parrot  # The ridge leaves so much of what six pictures show.
+    hat = PARTS["hat"] - PARTS["no hat"]
+    assert float((away * hat).sum() / hat.square().sum()) < 0.5, "the hat comes with it"

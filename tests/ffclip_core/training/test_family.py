@@ -109,6 +109,33 @@ def test_a_finished_run_trains_nothing_again(family: Path, capsys: pytest.Captur
 
 
 @pytest.mark.slow
+def test_prompts_that_captions_say_are_learnt_by_captions_and_others_by_clip(family: Path, tmp_path: Path) -> None:
+    shutil.copytree(family, tmp_path / "out")
+
+    def columns(*prompts: str) -> set[str]:
+        few = read_settings(family.parent / "few.yaml", prompts=prompts)
+        train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few))
+        return {*(tmp_path / "out/training/modulator/log.csv").read_text().splitlines()[0].split(",")}
+
+    with pytest.raises(InputError, match="modulator is of other pictures, texts"):
+        columns("Red square,  white ground")
+    for prompts, clip in ((("Red square,  white ground",), False), (("a red square", "Blue square"), True)):
+        shutil.rmtree(tmp_path / "out/training/modulator")
+        found = columns(*prompts)
+        assert "caption_image" in found and ("clip" in found) == clip
+
+
+@pytest.mark.slow
+def test_captions_need_no_image_tower(family: Path, tmp_path: Path) -> None:
+    files = {part: family / f"{part}.safetensors" for part in ("generator", "encoder", "text_encoder")}
+    few = read_settings(family.parent / "few.yaml")
+    out = train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few, files=files))
+    assert "caption_image" in (out / "training/modulator/log.csv").read_text()
+    with pytest.raises(InputError, match="No five captions say the same"):
+        train(Task(pictures=pictures(tmp_path / "few", 4), out=tmp_path / "other", config=few, files=files))
+
+
+@pytest.mark.slow
 def test_a_generator_alone_gets_an_encoder_and_blocks(family: Path, tmp_path: Path) -> None:
     """Case b, of prompts, without a picture."""
     (tmp_path / "prompts.txt").write_text("green square\nblue square\n\nred ground\n")
@@ -183,7 +210,11 @@ def test_adversarial_training_goes_on_from_the_auto_encoder(family: Path, tmp_pa
     """With all of its regularisations in the steps there are."""
     shutil.copytree(family, tmp_path / "out")
     few = read_settings(family.parent / "few.yaml", generator={"steps": 2, "batch": 4})
-    train(Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few))
+    task = Task(pictures=family.parent / "squares", out=tmp_path / "out", config=few)
+    with pytest.raises(InputError, match="modulator is of other pictures, texts, losses or parts: delete it"):
+        train(task)  # The blocks were learnt with the generator of before.
+    shutil.rmtree(tmp_path / "out/training/modulator")
+    train(task)
     columns = (tmp_path / "out/training/generator/log.csv").read_text().splitlines()[0].split(",")
     assert {"adversarial", "discriminator", "path_length", "r1"} <= set(columns)
     before, after = (load_generator(path / "generator.safetensors") for path in (family, tmp_path / "out"))
@@ -197,7 +228,7 @@ def test_a_folder_is_gone_on_with_by_the_same_parts_and_pictures_alone(family: P
     few = read_settings(family.parent / "few.yaml")
     shutil.copytree(family, tmp_path / "out")
     others = pictures(tmp_path / "others", 23)
-    with pytest.raises(InputError, match="text is of other pictures, texts or losses: delete it"):
+    with pytest.raises(InputError, match="text is of other pictures, texts, losses or parts: delete it"):
         train(Task(pictures=others, out=tmp_path / "out", config=few))
     files = {"text_encoder": family / "text_encoder.safetensors"}
     with pytest.raises(InputError, match="out was begun with another text encoder: give the same again"):
