@@ -46,7 +46,7 @@ class Squares:
 
 def run(name, steps):
     stages = ("text", "autoencoder", "generator", "encoder", "modulator")
-    stage = {"steps": steps, "batch": 4, "save_every": 0.02}
+    stage = {"steps": steps, "batch": 4, "save_every": 0.2}
     settings = read_settings(size=16, workers=1, device="cpu", **{name: stage for name in stages})
     said = lambda sentence: None
     out = folder / name / "squares"

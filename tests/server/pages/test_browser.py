@@ -66,6 +66,7 @@ def test_a_workflow_opens_readable_as_a_template_and_runs_with_the_run_button(
         page.keyboard.press("Escape")  # Older pages show no second dialog while the first is there.
     elif name != NEED_VIDEO:
         if name == LEARNS:
+            set_values(page, "FFCLIPEncodePrompt", text="Bald")
             set_values(page, "FFCLIPTrainModulator", steps=2)
         run_well(page)
         page.wait_for_function(PICTURES)
