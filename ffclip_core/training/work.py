@@ -109,7 +109,7 @@ class Work:
         return mark
 
     def finished(self, stage: str) -> bool:
-        """Raises InputError where the stage is done, but of other pictures or by other losses."""
+        """Raises InputError where the stage is done, but of other pictures, texts, losses or parts."""
         path = self.folder(stage) / "finished.json"
         if not path.exists():
             return False

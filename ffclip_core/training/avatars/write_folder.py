@@ -4,8 +4,8 @@ python -m ffclip.ffclip_core.training.avatars.write_folder FOLDER [--pictures 20
     [--pairs 200 --edit "turquoise hair"]
 
 Picture i is the avatar of seed + i; its caption names all that is seen and has a word, as one who tags pictures
-writes. The pairs are of avatars after these, drawn before
-and after the edit alone; several edits take turns. All cores draw.
+writes. The pairs are of avatars after these, drawn before and after the edit alone; several edits take turns. All
+cores draw.
 """
 
 from __future__ import annotations

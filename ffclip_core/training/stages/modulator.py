@@ -156,15 +156,7 @@ class _Editing(Player):
             return found
         with torch.no_grad(), share.autocast():
             unedited, goal = (generator(codes, noise="const").float() for codes in (w, wanted))
-        mask = changed_places(unedited, goal)
-        goal = mask * goal + (1 - mask) * unedited
-        with share.autocast():
-            edited = generator(w + change, noise="const").float()
-        if "caption_image" in weights:
-            found["caption_image"] = weights["caption_image"] * pair_image(edited, goal, mask)
-        if "caption_masked" in weights:
-            found["caption_masked"] = weights["caption_masked"] * pair_masked(edited, goal, mask)
-        return found
+        return found | self._drawn(share, "caption", w + change, unedited, goal, changed_places(unedited, goal))
 
     def _by_texts(self, share: Share) -> dict[str, Tensor]:
         work, generator = self.work[0], self.draw[0]
@@ -234,17 +226,21 @@ class _Editing(Player):
             return found
         with torch.no_grad():
             x, goal = (to_network(pictures[rows], work.device) for pictures in (data.before, data.after))
-            mask = changed_places(x, goal)
             with share.autocast():
                 unedited = generator(w, noise="const").float()
-            goal = mask * goal + (1 - mask) * unedited
+        return found | self._drawn(share, "pair", w + change, unedited, goal, changed_places(x, goal))
+
+    def _drawn(
+        self, share: Share, kind: str, codes: Tensor, unedited: Tensor, goal: Tensor, mask: Tensor
+    ) -> dict[str, Tensor]:
+        """The losses, by pairs or captions, of what is drawn of the codes: within the mask it is to be the goal,
+        elsewhere what the generator draws of the code before."""
+        weights = self.work[0].weights(NAME)
+        goal = mask * goal + (1 - mask) * unedited
         with share.autocast():
-            edited = generator(w + change, noise="const").float()
-        if "pair_image" in weights:
-            found["pair_image"] = weights["pair_image"] * pair_image(edited, goal, mask)
-        if "pair_masked" in weights:
-            found["pair_masked"] = weights["pair_masked"] * pair_masked(edited, goal, mask)
-        return found
+            edited = self.draw[0](codes, noise="const").float()
+        losses = {f"{kind}_image": pair_image, f"{kind}_masked": pair_masked}
+        return {name: weights[name] * loss(edited, goal, mask) for name, loss in losses.items() if name in weights}
 
 
 def _captions(work: Work, w: Tensor) -> _Captions | None:
