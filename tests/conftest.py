@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ gc.disable()
 # those that take longest. A name that is gone costs nothing, one that is missing a little time.
 FIRST = (
     "pages", "server", "nodes",
-    "test_full_size", "test_hostile_files", "test_generator", "test_encoder", "test_training",
+    "test_hostile_files", "test_generator", "test_encoder", "test_training",
     "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
 )  # fmt: skip
 
@@ -57,9 +58,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def _shared(nodeid: str) -> str:
-    """What a test's file shares with others that takes long to start: the servers of pages, the plain one, ComfyUI's
-    modules, or nothing."""
-    folders = {"tests/nodes/": "nodes", "tests/server/pages/": "pages", "tests/server/": "server"}
+    """What a test's file shares with others that takes long to make: the servers of pages, the plain one and the files
+    of published sizes, ComfyUI's modules, or nothing."""
+    folders = {
+        "tests/nodes/": "nodes",
+        "tests/server/pages/": "pages",
+        "tests/server/": "server",
+        "tests/ffclip_core/test_full_size": "server",
+    }
     return next((name for folder, name in folders.items() if nodeid.startswith(folder)), "")
 
 
@@ -89,3 +95,27 @@ def newer_frontend() -> Path:
 def browser_program() -> str:
     """The program of a Chromium, Chrome or Edge."""
     return _named("FFCLIP_BROWSER", "browser: install Chromium, Chrome or Edge")
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """e4e.pt and ffclip.pt as published for faces, with golden weights; removed at the end, as they are large."""
+    import golden
+    import layouts
+    import torch
+    from ffclip.ffclip_core.benchmark.networks import CHANNELS
+    from ffclip.ffclip_core.networks.encoder import Encoder
+    from ffclip.ffclip_core.networks.generator import Generator
+    from ffclip.ffclip_core.networks.modulation import Modulator
+
+    folder = tmp_path_factory.mktemp("published")
+    with torch.device("meta"):
+        encoder, generator, modulator = Encoder(), Generator(size=1024, channels=CHANNELS), Modulator()
+    encoder.to_empty(device="cpu").latent_avg.zero_()
+    golden.fill(encoder, "e4e")
+    golden.fill(generator.to_empty(device="cpu"), "stylegan")
+    layouts.e4e(folder / "e4e.pt", encoder, generator, golden.tensors("e2e")["latent_avg"])
+    layouts.ffclip(folder / "ffclip.pt", golden.fill(modulator.to_empty(device="cpu"), "ffclip"), generator)
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()

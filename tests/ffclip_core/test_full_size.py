@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,45 +13,28 @@ import layouts
 import pytest
 import torch
 from ffclip.ffclip_core import load_encoder, load_generator, load_modulator, save_part
+from ffclip.ffclip_core.benchmark.networks import CHANNELS
 from ffclip.ffclip_core.checkpoints.convert import convert
 from ffclip.ffclip_core.execution.encoder import FastEncoder as Encoder
 from ffclip.ffclip_core.execution.generator import FastGenerator as Generator
-from ffclip.ffclip_core.networks.modulation import Modulator
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.slow
 
 Network = TypeVar("Network", bound=nn.Module)
-CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """e4e.pt and ffclip.pt as published for faces, with golden weights; removed afterwards, they are large."""
-    folder = tmp_path_factory.mktemp("published")
-    with torch.device("meta"):
-        encoder, generator, modulator = Encoder(), Generator(size=1024, channels=CHANNELS), Modulator()
-    encoder.to_empty(device="cpu").latent_avg.zero_()
-    golden.fill(encoder, "e4e")
-    golden.fill(generator.to_empty(device="cpu"), "stylegan")
-    layouts.e4e(folder / "e4e.pt", encoder, generator, golden.tensors("e2e")["latent_avg"])
-    layouts.ffclip(folder / "ffclip.pt", golden.fill(modulator.to_empty(device="cpu"), "ffclip"), generator)
-    yield folder
-    for path in folder.iterdir():
-        path.unlink()
-
-
-@pytest.fixture(scope="module")
-def encoder(folder: Path) -> Encoder:
+def encoder(published: Path) -> Encoder:
     """For faces. A weight follows from its name, so that networks of fewer layers are parts of it."""
-    return load_encoder(folder / "e4e.pt")
+    return load_encoder(published / "e4e.pt")
 
 
 @pytest.fixture(scope="module")
-def generator(folder: Path) -> Generator:
+def generator(published: Path) -> Generator:
     """Of 1024 px; smaller ones are parts of it."""
-    return load_generator(folder / "e4e.pt")
+    return load_generator(published / "e4e.pt")
 
 
 def part(whole: Network, smaller: Network) -> Network:
@@ -83,9 +65,9 @@ def test_codes_of_other_pictures(name: str, layers: int, size: tuple[int, int], 
 
 
 @torch.inference_mode()
-def test_every_stage_and_the_whole_chain_of_faces(folder: Path, encoder: Encoder, generator: Generator) -> None:
+def test_every_stage_and_the_whole_chain_of_faces(published: Path, encoder: Encoder, generator: Generator) -> None:
     io = golden.tensors("e2e")
-    modulator = load_modulator(folder / "ffclip.pt")
+    modulator = load_modulator(published / "ffclip.pt")
     assert (generator.size, encoder.num_layers, modulator.num_layers) == (1024, 18, 18)
     pictures = torch.cat([golden.picture(name) for name in ("e2e_in", "e4e_ffhq_in0", "e4e_ffhq_in1")])
     codes = encoder(pictures.permute(0, 3, 1, 2) * 2 - 1)
@@ -147,11 +129,11 @@ def test_loading_and_using_take_little_more_memory_than_the_encoder(tmp_path: Pa
     own.unlink()
 
 
-def test_a_converted_file_is_half_as_large_and_says_what_it_was(folder: Path, tmp_path: Path) -> None:
-    (modulator, generator) = convert(folder / "ffclip.pt", tmp_path)
+def test_a_converted_file_is_half_as_large_and_says_what_it_was(published: Path, tmp_path: Path) -> None:
+    (modulator, generator) = convert(published / "ffclip.pt", tmp_path)
     assert [modulator.name, generator.name] == ["ffclip-modulator.safetensors", "ffclip-generator.safetensors"]
     both = modulator.stat().st_size + generator.stat().st_size
-    assert both < 0.55 * (folder / "ffclip.pt").stat().st_size
-    exact, stored = load_modulator(folder / "ffclip.pt"), load_file(modulator)
+    assert both < 0.55 * (published / "ffclip.pt").stat().st_size
+    exact, stored = load_modulator(published / "ffclip.pt"), load_file(modulator)
     for key, value in exact.state_dict().items():
         assert torch.equal(stored[key], value.half())

@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import golden
 import layouts
 import numpy as np
 import pytest
-import torch
 from ffclip.ffclip_core.dev.comfyui import Server
-from ffclip.ffclip_core.networks.encoder import Encoder
-from ffclip.ffclip_core.networks.generator import Generator
-from ffclip.ffclip_core.networks.modulation import Modulator
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from PIL import Image
 
 pytestmark = pytest.mark.slow
 
-CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}
 E4E, FFCLIP, CLIP = "e4e_ffhq_encode.pt", "ffclip_faces.pt", "ViT-B-32.pt"
 
 
 @pytest.fixture(scope="module")
-def files(base: Path) -> Iterator[None]:
+def files(base: Path, published: Path) -> Iterator[None]:
     """Files of the published sizes and layouts where the README says; removed afterwards, they are large."""
-    with torch.device("meta"):
-        encoder, generator, modulator = Encoder(), Generator(size=1024, channels=CHANNELS), Modulator()
-    for part in (encoder, generator, modulator):
-        part.to_empty(device="cpu")
-    encoder.latent_avg.zero_()
-    golden.fill(encoder, "e4e")
-    golden.fill(generator, "stylegan")
-    golden.fill(modulator, "ffclip")
     models = base / "models"
     (models / "e4e").mkdir(exist_ok=True)
-    # The mean is the generator's in every row, as e4e's files have it.
-    layouts.e4e(models / "e4e" / E4E, encoder, generator, golden.tensors("e2e")["latent_avg"])
-    layouts.ffclip(models / "ffclip" / FFCLIP, modulator, generator)
-    layouts.clip_openai(models / "ffclip" / CLIP, TextEncoder())
+    places = {E4E: models / "e4e" / E4E, FFCLIP: models / "ffclip" / FFCLIP, CLIP: models / "ffclip" / CLIP}
+    os.link(published / "e4e.pt", places[E4E])
+    os.link(published / "ffclip.pt", places[FFCLIP])
+    layouts.clip_openai(places[CLIP], TextEncoder())
     yield
-    for path in (models / "e4e" / E4E, models / "ffclip" / FFCLIP, models / "ffclip" / CLIP):
+    for path in places.values():
         path.unlink()
 
 
