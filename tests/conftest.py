@@ -21,8 +21,8 @@ gc.disable()
 # those that take longest. A name that is gone costs nothing, one that is missing a little time.
 FIRST = (
     "pages", "server", "nodes",
-    "test_hostile_files", "test_generator", "test_encoder", "test_training",
-    "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
+    "test_family", "test_hostile_files", "test_generator", "test_killed", "test_training", "test_processes",
+    "test_resuming", "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
 )  # fmt: skip
 
 

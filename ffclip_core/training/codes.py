@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..networks.generator import Generator
 from ..networks.layers import EqualLinear
 
@@ -34,22 +35,30 @@ class Codes:
     offsets: Tensor
 
     @classmethod
-    def of(cls, parameters: Tensor, num_layers: int) -> Codes:
-        """The space for drawings with these parameters [N, P]: codes have about zero mean and unit variance."""
+    def of(cls, parameters: Tensor, num_layers: int, latent_dim: int = LATENT_DIM) -> Codes:
+        """The space for drawings with these parameters [N, P]: codes have about zero mean and unit variance.
+
+        Raises InputError where there are more parameters than pairs of channels.
+        """
         spread = parameters.std(0).clamp_min(0.05)
         count = parameters.shape[1]
+        if 2 * count > latent_dim:
+            raise InputError(
+                f"Drawings with {count} parameters need codes of {2 * count} numbers, but the text encoder's are "
+                f"{latent_dim}: take fewer parameters."
+            )
         stream = torch.Generator().manual_seed(0)
         signs = torch.where(torch.arange(num_layers) % 2 > 0, 1.0, -1.0)
-        offsets = torch.ones(num_layers, LATENT_DIM)
+        offsets = torch.ones(num_layers, latent_dim)
         for i in range(count):
             order = torch.randperm(num_layers, generator=stream)
             offsets[:, 2 * i : 2 * i + 2] = signs[order, None]
-        directions = torch.zeros(count, LATENT_DIM)
+        directions = torch.zeros(count, latent_dim)
         directions[:, : 2 * count] = torch.eye(count).repeat_interleave(2, 1) * torch.tensor([1.0, -1.0]).repeat(count)
         return cls(
             mean=parameters.mean(0),
             # Rare variants are far from the mean, but less so than by their standard deviations.
-            scale=spread.rsqrt() * (LATENT_DIM / spread.sum()).sqrt(),
+            scale=spread.rsqrt() * (latent_dim / spread.sum()).sqrt(),
             directions=directions / 2**0.5,
             offsets=_OFFSET * offsets,
         )

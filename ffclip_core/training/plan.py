@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError
@@ -11,7 +11,16 @@ from .sources import Data
 from .stages import STAGES
 
 # How the time is dealt to stages that are all to be trained.
-_SHARES = {"text": 0.15, "autoencoder": 0.6, "generator": 0.6, "encoder": 0.4, "modulator": 0.25}
+_SHARES = {
+    "text": 0.15,
+    "autoencoder": 0.6,
+    "generator": 0.6,
+    "encoder": 0.4,
+    "modulator": 0.25,
+    "drawn_generator": 0.3,
+    "drawn_encoder": 0.25,
+    "drawn_modulator": 0.3,
+}
 _EVALUATION = 0.05
 """Of the minutes: what is left for the report."""
 
@@ -26,8 +35,9 @@ class Plan:
     why: tuple[str, ...]
 
 
-def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: int) -> Plan:
-    """given: the kinds of parts that came from files. texts: how many the blocks can be asked for, pairs aside.
+def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: int, drawn: bool = False) -> Plan:
+    """given: the kinds of parts that came from files. texts: how many the blocks can be asked for, pairs aside. drawn:
+    whether it is known what the pictures are drawn from.
 
     Raises InputError, which says what is missing, where these parts can't be made of these data.
     """
@@ -40,6 +50,17 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
         names.append(name)
         why.append(f"{STAGES[name].WHAT}: {sentence}")
 
+    if drawn:
+        if given:
+            raise InputError(
+                "Of drawings all parts are trained together, as only they share what the codes mean: leave out the "
+                f"{', '.join(sorted(given)).replace('_', ' ')}."
+            )
+        add("text", f"from {pictures:,} drawings, by what is true of each")
+        add("drawn_generator", f"from what {pictures:,} drawings of {data.size} px are made from")
+        add("drawn_encoder", "towards the same")
+        add("drawn_modulator", "by edits whose drawings are known")
+        return _dealt(settings, names, why)
     if "text_encoder" not in given:
         if not captions:
             raise InputError(
@@ -79,6 +100,10 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
         said += [f"{texts:,} texts"] if texts else []
         going_on = ""
     add("modulator", f"by {' and '.join(said)}{going_on}")
+    return _dealt(settings, names, why)
+
+
+def _dealt(settings: Settings, names: Sequence[str], why: Sequence[str]) -> Plan:
     left = settings.minutes * (1 - _EVALUATION)
     open_ = [name for name in names if not settings.stage(name).steps]
     total = sum(_SHARES[name] for name in open_)

@@ -40,6 +40,16 @@ PUBLISHED: Mapping[str, Any] = {
         "batch": 8, "learning_rate": 5e-4, "betas": (0.9, 0.999), "ema": 0, "clip": 5.0, "schedule": "halving",
         "warm_up": 0, "losses": _losses("modulator"),
     },
+    # Of drawings: measured on drawn avatars.
+    "drawn_generator": {
+        "batch": 16, "learning_rate": 2e-2, "ema": 5_500, "clip": 5.0, **_DRAWN, "losses": _losses("drawn_generator"),
+    },
+    "drawn_encoder": {
+        "batch": 32, "learning_rate": 2e-3, "ema": 11_000, "clip": 1.0, **_DRAWN, "losses": _losses("drawn_encoder"),
+    },
+    "drawn_modulator": {
+        "batch": 128, "learning_rate": 3e-3, "ema": 44_000, "clip": 1.0, **_DRAWN, "losses": _losses("drawn_modulator"),
+    },
 }  # fmt: skip
 
 QUICK: Mapping[str, Any] = {

@@ -103,6 +103,9 @@ class Settings(_Checked):
     generator: Stage
     encoder: Stage
     modulator: Stage
+    drawn_generator: Stage
+    drawn_encoder: Stage
+    drawn_modulator: Stage
     evaluation: Evaluation = Evaluation()
 
     @field_validator(*WEIGHTS, mode="after")
@@ -114,7 +117,7 @@ class Settings(_Checked):
         return stage
 
     def stage(self, name: str) -> Stage:
-        """text, autoencoder, generator, encoder or modulator."""
+        """By its name in STAGES."""
         return getattr(self, name)
 
     def changed(self, **values: Any) -> Settings:

@@ -12,6 +12,7 @@ from ..networks.image_encoder import ImageEncoder
 from ..networks.text_encoder import TextEncoder
 from .facts import Attributes
 from .losses.text import sigmoid_loss, softmax_loss
+from .short_texts import encode_short
 
 EMBED_DIM = 256
 
@@ -42,12 +43,8 @@ class SmallCLIP(nn.Module):
         return {name: head(embedding) for name, head in self.heads.items()}
 
     def encode_text(self, ids: Tensor) -> Tensor:
-        """Token ids [B, T <= 77] → [B, 256]. Padding never matters, so it is cut off."""
-        text, length = self.text, int((ids != 0).sum(1).max())
-        ids, mask = ids[:, :length], text.get_buffer("attn_mask")[:length, :length]
-        x = text.token_embedding(ids) + text.positional_embedding[:length]
-        x = text.ln_final(text.transformer(x, attn_mask=mask))
-        return x[torch.arange(len(x), device=ids.device), ids.argmax(1)] @ text.text_projection
+        """Token ids [B, T <= 77] → [B, 256]."""
+        return encode_short(self.text, ids)
 
 
 def load_clip(path: str | Path, attributes: Attributes, family: str | None = None) -> SmallCLIP:

@@ -27,10 +27,11 @@ from ..networks.modulation import Modulator
 from .avatars.avatar import sample
 from .avatars.command import learning, parser, train
 from .avatars.dataset import load
-from .avatars.edits import Edits, edits
+from .avatars.domain import AVATARS
 from .avatars.prompts import SHEET_PROMPTS
 from .avatars.vocabulary import ATTRIBUTES, FAMILY
 from .codes import Codes
+from .edits import Edits, edits
 from .inversion import stored_inversions
 from .loop import Player, Run, Share, fit
 from .pictures import save_sheet, to_network
@@ -71,13 +72,13 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
         # Some have been edited before, and of these some more than once.
         again = np.flatnonzero(rng.random(len(rows)) < _EDITED_BEFORE)
         while len(again):
-            earlier = edits(codes, [avatars[i] for i in again], w[again], rng)
-            for i, avatar in zip(again, earlier.avatars, strict=True):
+            earlier = edits(AVATARS, codes, [avatars[i] for i in again], w[again], rng)
+            for i, avatar in zip(again, earlier.things, strict=True):
                 avatars[i] = avatar
             with torch.no_grad():
                 w[again] = edited(earlier)
             again = again[rng.random(len(again)) < _EDITED_BEFORE]
-        batch = edits(codes, avatars, w, rng)
+        batch = edits(AVATARS, codes, avatars, w, rng)
         error = edited(batch) - batch.wanted
         along = codes.along(error)
         unseen = error - along @ codes.directions

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -18,6 +18,7 @@ from ..editing import check_family
 from ..errors import InputError
 from ..families import PARTS, family_named
 from ..known_words import read_known
+from .drawings import Domain, Drawings
 from .evaluation import evaluate
 from .inversion import mark_of
 from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
@@ -44,13 +45,14 @@ def _say(said: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What the command line says; pictures may be a Python source as well (sources.Source).
+    """What the command line says; pictures may be a Python source as well (sources.Source), or a domain of drawings
+    (drawings.Domain).
 
     out: the family's folder. files: by kind, the parts that are given. family: one that comes with the pack, whose
     parts are given. stop: asked after each step whether to end; watch: told of stage, step and steps.
     """
 
-    pictures: Path | Source
+    pictures: Path | Source | Domain
     out: Path
     config: Path | Settings | None = None
     minutes: float | None = None
@@ -80,7 +82,8 @@ def train(task: Task) -> Path:
     alone = task.stop is not None or task.watch is not None
     batches = [settings.stage(name).batch // settings.stage(name).accumulate for name in ready[1].stages]
     workers = 1 if alone else settings.workers or workers_for(batches, device)
-    light = task if workers == 1 else replace(task, pictures=Path(), tell=_say)
+    sent = task.pictures if _drawings(task, settings) else Path()
+    light = task if workers == 1 else replace(task, pictures=sent, tell=_say)
     launch(_worker, light, settings, *ready, device=device, workers=workers)
     return task.out
 
@@ -97,16 +100,22 @@ def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ..
     size = parts["generator"].size if "generator" in parts else settings.size
     _check_begun(task.out, size, parts)
     texts = _prompts_of(task.pictures)
+    drawings = _drawings(task, settings)
+    if drawings and settings.pictures is None:
+        raise InputError("Drawings have no end: say in the settings how many there are to be, such as pictures: 60000.")
     if texts is None:
-        data = prepare(task.pictures, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
+        source = drawings or cast("Path | Source", task.pictures)
+        data = prepare(source, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
         texts = texts_of(settings, data, task)
     else:
         data = no_pictures(task.out / STATE / "data", size)
-    plan = make_plan(settings, data, given, len(texts))
+    plan = make_plan(settings, data, given, len(texts), drawn=drawings is not None)
     work = _work(task, settings, Process(device=torch.device("cpu")), data, parts, plan, texts)
     _tell(task.tell, work, plan, given)
     settings.write(task.out / STATE / "settings.yaml")
     _begin(work)
+    if drawings:
+        task.tell(f"{len(work.known.parameters):,} drawings, each of {work.known.parameters.shape[1]} parameters.")
     return data, plan, texts
 
 
@@ -162,9 +171,16 @@ def _work(
         minutes=plan.minutes,
         texts=texts,
         family=next((part.family for part in parts.values() if getattr(part, "family", None)), family_name(task.out)),
+        drawings=_drawings(task, settings),
         stop=task.stop,
         watch=task.watch,
     )
+
+
+def _drawings(task: Task, settings: Settings) -> Drawings | None:
+    """Where the pictures are a domain's."""
+    domain = task.pictures
+    return Drawings(cast(Domain, domain), settings.size) if hasattr(domain, "random_edit") else None
 
 
 def family_name(out: Path) -> str:
@@ -212,7 +228,7 @@ def _given(task: Task, device: torch.device) -> tuple[dict[str, Any], dict[str, 
     return networks, said
 
 
-def _prompts_of(pictures: Path | Source) -> tuple[str, ...] | None:
+def _prompts_of(pictures: object) -> tuple[str, ...] | None:
     """The lines of a .txt file that stands in the pictures' place."""
     if not isinstance(pictures, Path) or pictures.suffix.lower() != ".txt" or not pictures.is_file():
         return None
@@ -230,6 +246,8 @@ def texts_of(settings: Settings, data: Data, task: Task) -> tuple[str, ...]:
     captions; the most frequent first."""
     if settings.prompts:
         return tuple(text for prompt in settings.prompts for text in captions_of(prompt))
+    if drawings := _drawings(task, settings):
+        return tuple(drawings.domain.prompts)
     if task.family:
         family = family_named(task.family)
         return family.prompts if family.known is None else tuple(read_known(family.known).prompts)

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from ..checkpoints import load_parts, save_part
 from ..errors import InputError
 from ..execution.precision import has_bfloat16
 from ..families import MANIFEST, PARTS
+from .codes import Codes
+from .drawings import Drawings, Known
 from .inversion import codes_of, mark_of
 from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
 from .loop.processes import from_first
@@ -32,6 +35,8 @@ from .sources import Data
 STATE = "training"
 """The folder within the family's in which training keeps what it needs to go on."""
 _LEARNT_WITH = {
+    "drawn_encoder": ("generator",),
+    "drawn_modulator": ("encoder", "generator", "text_encoder"),
     "autoencoder": ("image_encoder",),
     "encoder": ("generator", "image_encoder"),
     "modulator": ("encoder", "generator", "text_encoder", "image_encoder"),
@@ -47,8 +52,9 @@ class Work:
     """settings; out: the family's folder; process: this one of those that train together; data: what is trained on;
     parts: by kind, those that are given or trained already, on the process's device, for use; minutes: the time of each
     stage that has no number of steps; texts: what the blocks are asked for, without those of pairs; family: the name in
-    the headers of new parts; stop: asked after each step whether to end; watch: told of stage, step and steps;
-    save_parts: whether parts are written into the folder; latest: those that would have been last."""
+    the headers of new parts; drawings: what the pictures are of, where that is known; stop: asked after each step
+    whether to end; watch: told of stage, step and steps; save_parts: whether parts are written into the folder; latest:
+    those that would have been last."""
 
     settings: Settings
     out: Path
@@ -58,6 +64,7 @@ class Work:
     minutes: Mapping[str, float]
     texts: Sequence[str] = ()
     family: str = ""
+    drawings: Drawings | None = None
     stop: Callable[[], bool] | None = None
     watch: Callable[[str, int, int], object] | None = None
     save_parts: bool = True
@@ -73,6 +80,16 @@ class Work:
     def precision(self) -> Precision:
         named = self.settings.precision
         return ("bfloat16" if has_bfloat16(self.device) else "float32") if named == "auto" else named
+
+    @cached_property
+    def known(self) -> Known:
+        """Of the drawings in the data's rows; read by all processes once the first has them on the disk."""
+        assert self.drawings is not None  # noqa: S101
+        return Known.of(self.drawings, len(self.data.pictures), self.out / STATE / "known.npz")
+
+    def space(self, num_layers: int, latent_dim: int) -> Codes:
+        """Where the drawings' codes lie."""
+        return Codes.of(torch.from_numpy(self.known.parameters[self.data.training]), num_layers, latent_dim)
 
     def folder(self, stage: str) -> Path:
         return self.out / STATE / stage

@@ -1,20 +1,11 @@
-"""What is asked of whom, and what shall come of it."""
+"""What is asked of whom."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from ..codes import Codes
-from ..facts import Fact, facts_of_picture
-from .avatar import Avatar, applicable, label_row
-from .captions import caption
-from .parameters import parameters
+from ..facts import Fact
+from .avatar import Avatar, applicable
 from .vocabulary import ATTRIBUTES
 
 # How often an edit is about each attribute.
@@ -39,7 +30,6 @@ SPOKEN = {
     "clothes": 0.7,
     "clothes_colour": 0.7,
 }
-_NOTHING_NEW = 0.1
 
 
 def random_edit(avatar: Avatar, stream: random.Random) -> tuple[Fact, ...]:
@@ -55,31 +45,3 @@ def random_edit(avatar: Avatar, stream: random.Random) -> tuple[Fact, ...]:
         new = not set(facts) <= avatar.facts()
         if new and applicable(avatar, facts) and not avatar.edit(facts).shows_held_out():
             return facts
-
-
-@dataclass(frozen=True)
-class Edits:
-    """Edits to learn: codes before and as they should be after [B, L, D], captions, the persons after the edit."""
-
-    w: Tensor
-    wanted: Tensor
-    captions: list[str]
-    avatars: list[Avatar]
-
-
-def edits(codes: Codes, avatars: Sequence[Avatar], w: Tensor, rng: np.random.Generator) -> Edits:
-    """A random edit of each of these persons, whose pictures have the codes w [B, L, D]."""
-    stream = random.Random(int(rng.integers(2**62)))
-    after, captions = [], []
-    for avatar in avatars:
-        if rng.random() < _NOTHING_NEW:
-            facts = facts_of_picture(np.array(label_row(avatar)), ATTRIBUTES, SPOKEN, rng)
-            after.append(avatar)
-        else:
-            facts = random_edit(avatar, stream)
-            after.append(avatar.edit_plainly(facts))
-        captions.append(caption(facts, stream))
-    start, goal = (torch.from_numpy(np.stack([parameters(a) for a in p])).to(w.device) for p in (avatars, after))
-    change = codes.along(codes.w(goal))[:, None] - codes.along(w)
-    change = torch.where((start != goal)[:, None], change, 0) @ codes.directions
-    return Edits(w, w + change, captions, after)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...editing import apply_edit
-from ...errors import InputError
+from ..brought import brought
 from ..inversion import codes_of
 from ..losses.modulator import changed_places
 from ..pictures import to_network
@@ -77,7 +75,7 @@ class Measures:
         """The user's, or CLIP of the texts that most is known of."""
         named = self.work.settings.evaluation.judge
         if named:
-            return brought(named)
+            return brought(named, "judge", "an object with texts and read(pictures)")
         tower = self.work.parts.get("image_encoder")
         texts = self.told
         if tower is None or not texts:
@@ -190,15 +188,3 @@ class Measures:
         for some in w.to(self.work.device).split(_CHUNK):
             changed.append(apply_edit(some, self.work.parts["modulator"](some, e.expand(len(some), -1))))
         return self.drawn(torch.cat(changed))
-
-
-def brought(named: str) -> Any:
-    """A judge of the user's, named as module:attribute. Raises InputError."""
-    module, _, attribute = named.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise InputError(
-            f"The judge {named!r} can't be had ({type(error).__name__}: {error}): give module:attribute, an object "
-            "with texts and read(pictures)."
-        ) from error

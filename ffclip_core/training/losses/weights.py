@@ -64,5 +64,13 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "sigmoid": Published(1.0, _HERE),
         "softmax": Published(1.0, _HERE),
         "text_free": Published(1.0, "DeltaEdit (Lyu et al. 2023)"),
+        "attributes": Published(1.0, _HERE),
+    },
+    "drawn_generator": {"l1": Published(2.0, _HERE), "laplacian": Published(2.0, _HERE)},
+    "drawn_encoder": {"codes": Published(1.0, _HERE)},
+    "drawn_modulator": {
+        "styles": Published(1.0, _HERE),
+        "codes": Published(0.02, _HERE),
+        "unseen": Published(0.01, _HERE),
     },
 }

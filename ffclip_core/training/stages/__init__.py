@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..work import Work
-from . import autoencoder, encoder, generator, modulator, text
+from . import autoencoder, drawn_encoder, drawn_generator, drawn_modulator, encoder, generator, modulator, text
 
 
 class Stage(Protocol):
@@ -25,7 +25,16 @@ class Stage(Protocol):
     def train(self, work: Work) -> None: ...
 
 
-_IN_ORDER: tuple[Stage, ...] = (text, autoencoder, generator, encoder, modulator)
+_IN_ORDER: tuple[Stage, ...] = (
+    text,
+    autoencoder,
+    generator,
+    encoder,
+    modulator,
+    drawn_generator,
+    drawn_encoder,
+    drawn_modulator,
+)
 STAGES = {stage.NAME: stage for stage in _IN_ORDER}
 
 __all__ = ["STAGES", "Stage"]

@@ -114,8 +114,20 @@ def finish(work: Work, encoder: Encoder, generator: Generator) -> None:
     rows = work.data.training[:_FITTED]
     codes = codes_of(encoder, work.data.pictures[rows])
     fit_mapping(generator, codes.mean(1), min(3000, 3 * len(rows)))
+    draw_noise(generator)
+    sample_sheet(generator, work.folder(NAME) / "samples.png")
+
+
+@torch.no_grad()
+def draw_noise(generator: Generator) -> None:
+    """The constant noise, the same for every generator of a size."""
     for i in range(generator.num_layers - 1):
         stream = torch.Generator().manual_seed(i)
         getattr(generator.noises, f"noise_{i}").copy_(torch.randn(1, 1, *generator.noise_shape(i), generator=stream))
+
+
+@torch.no_grad()
+def sample_sheet(generator: Generator, path: Path) -> None:
+    """Random samples, below them the same untruncated."""
     z = torch.randn(16, generator.latent_dim, generator=torch.Generator().manual_seed(0))
-    save_sheet([generator(generator.map(z, psi)) for psi in (0.7, 1.0)], work.folder(NAME) / "samples.png")
+    save_sheet([generator(generator.map(z, psi)) for psi in (0.7, 1.0)], path)

@@ -3,10 +3,14 @@
 Every caption × picture of a batch has an answer: a caption is true of a picture if its phrases are all among those of
 the picture's captions. A balanced sigmoid over all of them and a softmax with several right answers (losses/text.py).
 Half of the time only some of a caption's phrases are said, in any order: who edits names one thing, not all.
+
+Of drawings (drawings.py) it is known what is true of each: then captions are made as it learns, and heads on the image
+tower, which are dropped afterwards, learn to name every attribute.
 """
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -21,9 +25,12 @@ from torch import Tensor, nn
 from ...networks.image_encoder import ImageEncoder
 from ...networks.text_encoder import TextEncoder
 from ..effects import FEWEST, MOST
+from ..facts import facts_of_picture, truth_matrix
 from ..loop import Player, Share, gather
+from ..losses.labels import attribute_losses
 from ..losses.text import sigmoid_loss, softmax_loss
 from ..pictures import roughen, to_network
+from ..short_texts import encode_short
 from ..sources import Data
 from ..work import Work
 
@@ -69,23 +76,22 @@ class _Clip(Player):
         self.scales = nn.ParameterDict(
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
+        if work.drawings:
+            attributes = work.drawings.domain.attributes.items()
+            self.heads = nn.ModuleDict({name: nn.Linear(EMBED_DIM, len(values)) for name, values in attributes})
         self.to(work.device)
-        self.using = (work.data, work.weights(NAME), work.device)
+        self.using = (work.data, work.weights(NAME), work.device, work)
         self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
 
     def forward(self, share: Share) -> dict[str, Tensor]:
-        data, weights, device = self.using
-        rng = share.rng("captions")
-        whole = self.rows[rng.integers(0, len(self.rows), share.batch)]
-        captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in whole]
-        said = [in_part(texts[int(rng.integers(len(texts)))], rng) for texts in captions]
+        data, weights, device, work = self.using
+        whole = self.rows[share.rng("captions").integers(0, len(self.rows), share.batch)]
+        said, truth = self._said_of_drawings(share, whole) if work.drawings else self._said_of_pictures(share, whole)
         x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen"))
         ids = cast(Tensor, open_clip.tokenize(said[share.first : share.first + share.size]))
         with share.autocast():
-            images, texts = self.image.encode(x), self.text(ids.to(device))
+            images, texts = self.image.encode(x), encode_short(self.text, ids.to(device))
         cosine = F.normalize(gather(texts.float()), dim=-1) @ F.normalize(gather(images.float()), dim=-1).T
-        shown = [{phrase for text in texts for phrase in phrases(text)} for texts in self._seen(share, captions)]
-        truth = torch.tensor([[s.issuperset(p) for s in shown] for p in map(phrases, self._seen(share, said))])
         truth = truth.to(device)
         found = {}
         if "sigmoid" in weights:
@@ -93,7 +99,30 @@ class _Clip(Player):
             found["sigmoid"] = weights["sigmoid"] * sigmoid_loss(logits, truth)
         if "softmax" in weights:
             found["softmax"] = weights["softmax"] * softmax_loss(cosine * self.scales["softmax"].exp(), truth)
+        if work.drawings and "attributes" in weights:
+            named = {name: head(images.float()) for name, head in self.heads.items()}
+            labels = torch.from_numpy(work.known.labels[share.of(whole)]).long().to(device)
+            found["attributes"] = weights["attributes"] * attribute_losses(named, labels).sum()
         return found
+
+    def _said_of_pictures(self, share: Share, whole: np.ndarray) -> tuple[list[str], Tensor]:
+        """A caption of each picture of the batch, and which of those in hand are true of which pictures in hand."""
+        data, rng = self.using[0], share.rng("parts")
+        captions = [[data.texts[i] for i in data.captions_of(int(row))] for row in whole]
+        said = [in_part(texts[int(rng.integers(len(texts)))], rng) for texts in captions]
+        shown = [{phrase for text in texts for phrase in phrases(text)} for texts in self._seen(share, captions)]
+        return said, torch.tensor([[s.issuperset(p) for s in shown] for p in map(phrases, self._seen(share, said))])
+
+    def _said_of_drawings(self, share: Share, whole: np.ndarray) -> tuple[list[str], Tensor]:
+        """The same, of one to four facts of each."""
+        work, rng = self.using[3], share.rng("facts")
+        assert work.drawings is not None  # noqa: S101
+        domain, stream = work.drawings.domain, random.Random(share.seed_of("words"))
+        labels = work.known.labels[whole]
+        facts = [facts_of_picture(row, domain.attributes, domain.spoken, rng) for row in labels]
+        seen = torch.from_numpy(np.stack(self._seen(share, list(labels)))).long()
+        truth = truth_matrix(self._seen(share, facts), seen, domain.attributes)
+        return [domain.caption(each, stream) for each in facts], truth
 
     @staticmethod
     def _seen(share: Share, whole: list[Any]) -> list[Any]:

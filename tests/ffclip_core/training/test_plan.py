@@ -43,6 +43,16 @@ def test_the_cases_of_the_documentation() -> None:
     assert stages(text_only, pictures=9, pairs=4) == ("autoencoder", "modulator")
 
 
+def test_of_drawings_all_parts_are_trained_together() -> None:
+    settings = read_settings(minutes=10, preset="quick")
+    plan = make_plan(settings, cast(Any, data(pictures=9, captions=9)), {}, 3, drawn=True)
+    assert plan.stages == ("text", "drawn_generator", "drawn_encoder", "drawn_modulator")
+    assert sum(plan.minutes.values()) == pytest.approx(9.5)
+    with pytest.raises(InputError, match="leave out the generator, text encoder"):
+        given = {"text_encoder": "c", "generator": "g"}
+        make_plan(settings, cast(Any, data(pictures=9)), given, 3, drawn=True)
+
+
 @pytest.mark.parametrize(
     ("given", "there", "texts", "named"),
     [

@@ -1,0 +1,159 @@
+"""Pictures that a program draws, of which everything is known: what they are drawn from, and what they show.
+
+A Domain says how. Then nothing has to be guessed from pictures: generator and encoder learn the codes of what is drawn,
+the text tower which captions are true of what, the blocks what an edit's drawing would be drawn from (the stages
+drawn_text, drawn_generator, drawn_encoder, drawn_modulator).
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from .facts import Attributes, Fact, facts_of_picture
+from .loop.storage import storing, write_whole
+from .sources import Example
+from .sources.in_order import cores, in_order
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, as parts of a picture's side."""
+
+_BLOCK = 16
+_CAPTIONS = 3
+
+
+class Domain(Protocol):
+    """What can be drawn, and said of it. Its things are whatever draws one picture; they go to other processes, and so
+    does the domain, so both can be pickled."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """The values of all that captions speak of."""
+        ...
+
+    @property
+    def spoken(self) -> Mapping[str, float]:
+        """How often captions speak of each attribute."""
+        ...
+
+    @property
+    def prompts(self) -> Sequence[str]:
+        """Texts that sample sheets, report and manifest ask for."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one as soon as the same seed is drawn otherwise."""
+        ...
+
+    def sample(self, seed: int) -> Any:
+        """The thing of a seed."""
+        ...
+
+    def draw(self, thing: Any, size: int) -> np.ndarray:
+        """Its picture, uint8 [size, size, 3]."""
+        ...
+
+    def parameters(self, thing: Any) -> np.ndarray:
+        """All that the picture follows from, float32 [P], each about of unit scale; 0 for what can't be seen."""
+        ...
+
+    def labels(self, thing: Any) -> Sequence[int]:
+        """The place of each attribute's value among its values, -1 where the picture shows none."""
+        ...
+
+    def focus(self, thing: Any) -> Box:
+        """Where most is to be seen in least room, such as a face's features."""
+        ...
+
+    def random_edit(self, thing: Any, stream: random.Random) -> tuple[Fact, ...]:
+        """What somebody may want of it: facts that it can show, and not all of which it shows already."""
+        ...
+
+    def edit(self, thing: Any, facts: Iterable[Fact]) -> Any:
+        """It with these facts and else as it was; all that does not follow from its picture and the facts is plain."""
+        ...
+
+    def caption(self, facts: Sequence[Fact], stream: random.Random) -> str:
+        """A text that says so, of many."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """A source without end: the things of the seeds from `seed` on, drawn by all cores, with captions. Every iteration
+    gives the same."""
+
+    domain: Domain
+    size: int
+    seed: int = 0
+
+    def __iter__(self) -> Iterator[Example]:
+        draw_block = partial(_drawn, self.domain, size=self.size)
+        with ProcessPoolExecutor(cores()) as executor:
+            for block in in_order(draw_block, count(self.seed, _BLOCK), executor, 2 * cores()):
+                yield from block
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.domain.fingerprint} {self.size} {self.seed}"
+
+    def thing(self, row: int) -> Any:
+        """What the picture in this row is drawn of."""
+        return self.domain.sample(self.seed + row)
+
+
+def _drawn(domain: Domain, start: int, size: int) -> list[Example]:
+    found = []
+    for seed in range(start, start + _BLOCK):
+        thing, stream = domain.sample(seed), random.Random(f"{seed}/captions")
+        labels, rng = np.array(domain.labels(thing)), np.random.default_rng([seed, 1])
+        facts = [facts_of_picture(labels, domain.attributes, domain.spoken, rng) for _ in range(_CAPTIONS)]
+        captions = tuple(domain.caption(each, stream) for each in facts)
+        found.append(Example(picture=domain.draw(thing, size), captions=captions))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Of the drawings in rows 0 to N: parameters float32 [N, P], labels int8 [N, attributes], focus float32 [N, 4]."""
+
+    parameters: np.ndarray
+    labels: np.ndarray
+    focus: np.ndarray
+
+    @classmethod
+    def of(cls, drawings: Drawings, rows: int, path: Path) -> Known:
+        """Computed by all cores where the file does not have it yet."""
+        mark = f"{drawings.fingerprint} {rows}"
+        if path.exists():
+            with np.load(path) as stored:
+                if str(stored["mark"]) == mark:
+                    return cls(stored["parameters"], stored["labels"], stored["focus"])
+        columns: tuple[list[Any], ...] = ([], [], [])
+        with ProcessPoolExecutor(cores()) as executor:
+            known = partial(_known, drawings.domain)
+            seeds = (range(i, min(i + 500, rows)) for i in range(0, rows, 500))
+            shifted = (range(block.start + drawings.seed, block.stop + drawings.seed) for block in seeds)
+            for block in in_order(known, shifted, executor, 2 * cores()):
+                for column, values in zip(columns, block, strict=True):
+                    column.extend(values)
+        found = cls(*(np.array(c, kind) for c, kind in zip(columns, (np.float32, np.int8, np.float32), strict=True)))
+        np.savez(whole := io.BytesIO(), mark=mark, **vars(found))
+        with storing(path):
+            write_whole(path, lambda file: file.write(whole.getbuffer()))
+        return found
+
+
+def _known(domain: Domain, seeds: Iterable[int]) -> tuple[list[Any], list[Any], list[Any]]:
+    things = [domain.sample(seed) for seed in seeds]
+    return [domain.parameters(t) for t in things], [domain.labels(t) for t in things], [domain.focus(t) for t in things]
