@@ -23,6 +23,7 @@ COMMANDS = {
     "write_folder",
     "plot_steps",
     "compare_logs",
+    "compare_steps",
     "__main__",
 }
 DRAWING_ALONE = {"dicebear", "resvg_py"}
