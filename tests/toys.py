@@ -37,7 +37,7 @@ class Squares:
 
     def parameters(self, thing: Square) -> np.ndarray:
         colours = [value / 127.5 - 1 for name in (thing.inner, thing.outer) for value in COLOURS[name]]
-        return np.array([*colours, thing.left - 1], np.float32)
+        return np.array([*colours, thing.left - 1])
 
     def labels(self, thing: Square) -> Sequence[int]:
         """The colour of a square that is not seen has no name."""

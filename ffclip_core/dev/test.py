@@ -44,10 +44,10 @@ def test(pytest_arguments: Sequence[str], fast: bool) -> int:
             stderr=subprocess.STDOUT,
         )
         try:
-            # Three files at a time where there are two cores, for the same reason; arguments that follow win (-n 0
+            # Four files at a time where there are two cores, for the same reason; arguments that follow win (-n 0
             # runs all in one process). Files that share servers are kept together by tests/conftest.py, not by
             # loadgroup: pytest-xdist 3.8 loses the groups with pytest 9.2, without a word.
-            command = [python, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+            command = [python, "-m", "pytest", "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
             command += ["-m", "not slow"] if fast else []
             tests = subprocess.run([*command, *pytest_arguments], cwd=ROOT, env={"OMP_NUM_THREADS": "1"} | given)
             judge("pyright", types.wait())

@@ -21,7 +21,6 @@ from ..errors import InputError
 from ..networks.generator import Generator
 from ..networks.layers import EqualLinear
 
-LATENT_DIM = 256
 _OFFSET = 3.0
 
 
@@ -35,7 +34,7 @@ class Codes:
     offsets: Tensor
 
     @classmethod
-    def of(cls, parameters: Tensor, num_layers: int, latent_dim: int = LATENT_DIM) -> Codes:
+    def of(cls, parameters: Tensor, num_layers: int, latent_dim: int) -> Codes:
         """The space for drawings with these parameters [N, P]: codes have about zero mean and unit variance.
 
         Raises InputError where there are more parameters than pairs of channels.

@@ -1,10 +1,11 @@
-"""What a step of each stage takes on this machine, beside the same step in the plain published form, as a table:
+"""What a step of each general stage takes on this machine, beside the same in the plain published form, as a table:
 
 python -m ffclip.ffclip_core.training.compare_steps [--size 64] [--steps 20]
 
 Of drawn avatars, by the "quick" settings. Ours: as many processes of one thread as there are cores, the precision that
 the command takes. Plain: one process with all threads, float32, pictures in PyTorch's own order, each weight scaled for
-each picture and grouped convolutions, filters on their own, texts with their padding (benchmark/peer.py). Seconds are
+each picture and grouped convolutions, filters on their own, the stored noise, texts with their padding
+(benchmark/peer.py). Seconds are
 the median step's. Limit: what nothing but convolutions of the fastest width reach in our precision, of which a step's
 multiplications and additions, forward and backward, take that share.
 """
@@ -28,8 +29,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..benchmark import measure, peer
 from ..networks.encoder import Encoder
 from ..networks.generator import Generator
-from .avatars.source import DrawnAvatars
-from .loop import Process, launch
+from .avatars.command import count as number
+from .avatars.domain import AVATARS
+from .drawings import Drawings
+from .loop import Process, launch, workers_for
 from .settings import read_settings
 from .sources import Data, prepare
 from .sources.in_order import cores
@@ -46,13 +49,15 @@ _WARM = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=64, choices=(16, 32, 64, 128, 256))
-    parser.add_argument("--steps", type=int, default=20, help="that are timed, of each stage")
+    parser.add_argument("--steps", type=number, default=20, help="that are timed, of each stage")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder, device = Path(name), torch.device("cpu")
-        data = prepare(DrawnAvatars(options.size), folder / "data", options.size, limit=_PICTURES)
+        data = prepare(Drawings(AVATARS, options.size), folder / "data", options.size, limit=_PICTURES)
         steps = options.steps + _WARM
-        launch(timed, data, folder / "ours", steps, False, False, device=device, workers=cores())
+        batches = [read_settings(preset="quick").stage(name).batch for name in COMPARED]
+        workers = workers_for(batches, device)
+        launch(timed, data, folder / "ours", steps, False, False, device=device, workers=workers)
         launch(timed, data, folder / "counted", _WARM + 1, False, True, device=device, workers=1)
         launch(timed, data, folder / "plain", steps, True, False, device=device, workers=1)
         ours, counted, plain = (
@@ -113,6 +118,10 @@ def _counting(counter: FlopCounterMode) -> Callable[[str, int, int], None]:
     return watch
 
 
+def _contiguous(made: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *given: made(*given).contiguous()
+
+
 def _be_plain() -> None:
     """For the rest of this process, which is the measurement's own where it matters: see main."""
     torch.set_num_threads(cores())
@@ -125,9 +134,10 @@ def _be_plain() -> None:
 
     moved, Generator.forward, Encoder.forward = nn.Module.to, draw, peer.encode  # pyright: ignore
     nn.Module.to = to  # pyright: ignore
-    for stage in (autoencoder, encoder, generator, modulator, text):
-        as_it_was = stage.to_network
-        stage.to_network = lambda *given, as_it_was=as_it_was: as_it_was(*given).contiguous()
+    stages: tuple[Any, ...] = (autoencoder, encoder, generator, modulator, text)
+    for stage in stages:
+        stage.to_network = _contiguous(stage.to_network)
+    text.roughen, autoencoder.soften = _contiguous(text.roughen), _contiguous(autoencoder.soften)
     text.encode_short = lambda tower, ids: tower(ids)
 
 

@@ -1,8 +1,8 @@
 """Pictures that a program draws, of which everything is known: what they are drawn from, and what they show.
 
 A Domain says how. Then nothing has to be guessed from pictures: generator and encoder learn the codes of what is drawn,
-the text tower which captions are true of what, the blocks what an edit's drawing would be drawn from (the stages
-drawn_text, drawn_generator, drawn_encoder, drawn_modulator).
+the text tower which captions are true of what, the blocks what an edit's drawing would be drawn from (the stages text,
+drawn_generator, drawn_encoder, drawn_modulator).
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import io
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ..errors import InputError
 from .facts import Attributes, Fact, facts_of_picture
 from .loop.storage import storing, write_whole
 from .sources import Example
@@ -31,9 +32,10 @@ _BLOCK = 16
 _CAPTIONS = 3
 
 
+@runtime_checkable
 class Domain(Protocol):
-    """What can be drawn, and said of it. Its things are whatever draws one picture; they go to other processes, and so
-    does the domain, so both can be pickled."""
+    """What can be drawn, and said of it; its things are whatever draws one picture. It goes to other processes, over
+    and over, so it is pickled by name or holds little."""
 
     @property
     def attributes(self) -> Attributes:
@@ -42,7 +44,7 @@ class Domain(Protocol):
 
     @property
     def spoken(self) -> Mapping[str, float]:
-        """How often captions speak of each attribute."""
+        """How often captions speak of each attribute; of those that are not here, never."""
         ...
 
     @property
@@ -52,7 +54,7 @@ class Domain(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Another one as soon as the same seed is drawn otherwise."""
+        """Another one as soon as anything is otherwise that is drawn of a seed, or said of it here."""
         ...
 
     def sample(self, seed: int) -> Any:
@@ -68,7 +70,8 @@ class Domain(Protocol):
         ...
 
     def labels(self, thing: Any) -> Sequence[int]:
-        """The place of each attribute's value among its values, -1 where the picture shows none."""
+        """The place of each attribute's value among its values, -1 where the picture shows none; one at least is shown
+        of those that captions speak of."""
         ...
 
     def focus(self, thing: Any) -> Box:
@@ -103,6 +106,10 @@ class Drawings:
             for block in in_order(draw_block, count(self.seed, _BLOCK), executor, 2 * cores()):
                 yield from block
 
+    def after(self, items: int) -> Drawings:
+        """What comes after so many of its items."""
+        return replace(self, seed=self.seed + items)
+
     @property
     def fingerprint(self) -> str:
         return f"{self.domain.fingerprint} {self.size} {self.seed}"
@@ -118,14 +125,14 @@ def _drawn(domain: Domain, start: int, size: int) -> list[Example]:
         thing, stream = domain.sample(seed), random.Random(f"{seed}/captions")
         labels, rng = np.array(domain.labels(thing)), np.random.default_rng([seed, 1])
         facts = [facts_of_picture(labels, domain.attributes, domain.spoken, rng) for _ in range(_CAPTIONS)]
-        captions = tuple(domain.caption(each, stream) for each in facts)
+        captions = tuple(domain.caption(each, stream) for each in facts if each)
         found.append(Example(picture=domain.draw(thing, size), captions=captions))
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """Of the drawings in rows 0 to N: parameters float32 [N, P], labels int8 [N, attributes], focus float32 [N, 4]."""
+    """Of the drawings in rows 0 to N: parameters float32 [N, P], labels int64 [N, attributes], focus float32 [N, 4]."""
 
     parameters: np.ndarray
     labels: np.ndarray
@@ -140,14 +147,19 @@ class Known:
                 if str(stored["mark"]) == mark:
                     return cls(stored["parameters"], stored["labels"], stored["focus"])
         columns: tuple[list[Any], ...] = ([], [], [])
+        domain = drawings.domain
         with ProcessPoolExecutor(cores()) as executor:
-            known = partial(_known, drawings.domain)
+            known = partial(_known, domain)
             seeds = (range(i, min(i + 500, rows)) for i in range(0, rows, 500))
             shifted = (range(block.start + drawings.seed, block.stop + drawings.seed) for block in seeds)
             for block in in_order(known, shifted, executor, 2 * cores()):
                 for column, values in zip(columns, block, strict=True):
                     column.extend(values)
-        found = cls(*(np.array(c, kind) for c, kind in zip(columns, (np.float32, np.int8, np.float32), strict=True)))
+        found = cls(*(np.array(c, kind) for c, kind in zip(columns, (np.float32, np.int64, np.float32), strict=True)))
+        nothing = ~((found.labels >= 0) & [domain.spoken.get(name, 0) > 0 for name in domain.attributes]).any(1)
+        if nothing.any():
+            seed = drawings.seed + int(nothing.argmax())
+            raise InputError(f"The drawing of seed {seed} shows nothing that captions speak of: leave such ones out.")
         np.savez(whole := io.BytesIO(), mark=mark, **vars(found))
         with storing(path):
             write_whole(path, lambda file: file.write(whole.getbuffer()))

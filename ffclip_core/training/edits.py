@@ -41,7 +41,9 @@ def edits(domain: Domain, codes: Codes, things: Sequence[Any], w: Tensor, rng: n
             facts = domain.random_edit(thing, stream)
             after.append(domain.edit(thing, facts))
         captions.append(domain.caption(facts, stream))
-    start, goal = (torch.from_numpy(np.stack([domain.parameters(a) for a in p])).to(w.device) for p in (things, after))
+    start, goal = (
+        torch.from_numpy(np.array([domain.parameters(a) for a in p], np.float32)).to(w.device) for p in (things, after)
+    )
     change = codes.along(codes.w(goal))[:, None] - codes.along(w)
     change = torch.where((start != goal)[:, None], change, 0) @ codes.directions
     return Edits(w, w + change, captions, after)

@@ -20,10 +20,13 @@ _HOW_MANY = (0.4, 0.35, 0.15, 0.1)
 def facts_of_picture(
     labels: np.ndarray, attributes: Attributes, spoken: Mapping[str, float], rng: np.random.Generator
 ) -> list[Fact]:
-    """One to four facts, random ones, of a picture with these labels [attributes]; spoken: how often, by attribute."""
+    """One to four facts, random ones, of a picture with these labels [attributes]; spoken: how often, by attribute.
+    None at all where nothing is shown that is spoken of."""
     names = list(attributes)
-    weights = np.array([spoken[name] for name in names]) * (labels >= 0)
-    count = min(int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)) + 1, int((labels >= 0).sum()))
+    weights = np.array([spoken.get(name, 0.0) for name in names]) * (labels >= 0)
+    count = min(int(rng.choice(len(_HOW_MANY), p=_HOW_MANY)) + 1, int((weights > 0).sum()))
+    if not count:
+        return []
     chosen = rng.choice(len(labels), count, replace=False, p=weights / weights.sum())
     return [(names[i], attributes[names[i]][labels[i]]) for i in chosen]
 

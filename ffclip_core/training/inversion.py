@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.encoder import Encoder
-from .loop import Run, wait_for_all
 from .pictures import resized, to_network
 
 _TOGETHER = 125
@@ -36,23 +35,3 @@ def mark_of(network: nn.Module) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()[:32]
-
-
-@torch.no_grad()
-def stored_inversions(encoder: Encoder, run: Run, pictures: np.ndarray) -> np.ndarray:
-    """Codes of the pictures, float16 [N, L, D], computed once for an encoder, by all processes together."""
-    path = run.folder / "codes.npy"
-    done = path.with_suffix(".done")
-    mark = mark_of(encoder)
-    if not done.exists() or done.read_text() != mark:
-        if run.rank == 0:
-            shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-        wait_for_all()
-        codes = np.load(path, mmap_mode="r+")
-        for start in range(125 * run.rank, len(codes), 125 * run.world):
-            codes[start : start + 125] = encoder(to_network(pictures[start : start + 125], run.device)).cpu().numpy()
-        codes.flush()
-        wait_for_all()
-        done.write_text(mark)
-    return np.load(path, mmap_mode="r")

@@ -51,11 +51,6 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
         why.append(f"{STAGES[name].WHAT}: {sentence}")
 
     if drawn:
-        if given:
-            raise InputError(
-                "Of drawings all parts are trained together, as only they share what the codes mean: leave out the "
-                f"{', '.join(sorted(given)).replace('_', ' ')}."
-            )
         add("text", f"from {pictures:,} drawings, by what is true of each")
         add("drawn_generator", f"from what {pictures:,} drawings of {data.size} px are made from")
         add("drawn_encoder", "towards the same")
@@ -83,11 +78,13 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
             "Modulation blocks are given, and no pairs that they could learn from: put NAME.before.png, "
             "NAME.after.png and NAME.txt into the folder, or leave --modulator out to train new ones."
         )
-    if not pairs and not texts:
-        raise InputError(
-            "There are no texts to learn edits by: give captions (NAME.txt), pairs, or prompts in the settings."
-        )
     tower = "image_encoder" in given or "text" in names
+    free = pictures > 1 and tower and settings.stage("modulator").losses.get("text_free")
+    if not pairs and not texts and not free:
+        raise InputError(
+            "There are no texts to learn edits by: give captions (NAME.txt), pairs, or prompts in the settings; or "
+            "pictures, CLIP's whole file and modulator: {losses: {text_free: 1}} in the settings."
+        )
     if not pairs and not captions and not tower:
         raise InputError(
             "This text encoder's file holds no image tower, by which edits are judged in training: give CLIP's whole "
@@ -98,6 +95,7 @@ def make_plan(settings: Settings, data: Data, given: Mapping[str, str], texts: i
         going_on = f", from the blocks that are given, which keep what they do by {texts:,} other texts"
     else:
         said += [f"{texts:,} texts"] if texts else []
+        said += [f"differences of {pictures:,} pictures"] if free else []
         going_on = ""
     add("modulator", f"by {' and '.join(said)}{going_on}")
     return _dealt(settings, names, why)

@@ -8,7 +8,7 @@ from typing import Any
 from .losses.weights import PUBLISHED as WEIGHTS
 
 # Losses of other papers, and those that replace others, are used where they are asked for.
-_UNUSED = {"modulator": ("directional", "latent_l2"), "text": ("text_free",)}
+_UNUSED = {"modulator": ("directional", "latent_l2", "text_free")}
 
 
 def _losses(stage: str) -> dict[str, float]:

@@ -87,7 +87,10 @@ class Settings(_Checked):
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of every random choice.")
     size: Size = Field(description="Side of the pictures, px, where no generator is given.")
     pictures: Count | None = Field(default=None, description="At most so many are used.")
-    prompts: tuple[str, ...] = Field(default=(), description="Texts that edits are learnt by, instead of the captions.")
+    prompts: tuple[str, ...] = Field(
+        default=(), description="Texts to learn edits by, not captions; of drawings, shown."
+    )
+    neutral: str = Field(default="a picture", min_length=1, description="A text that says nothing, for text_free.")
     minutes: float = Field(
         default=30.0, gt=0, le=1e6, description="For stages whose steps are not given, and the report."
     )

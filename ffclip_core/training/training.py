@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,8 +21,9 @@ from ..families import PARTS, family_named
 from ..known_words import read_known
 from .drawings import Domain, Drawings
 from .evaluation import evaluate
+from .family_folder import begin, family_name
 from .inversion import mark_of
-from .loop import Process, choose_device, launch, seeded, wait_for_all, workers_for
+from .loop import Process, choose_device, launch, wait_for_all, workers_for
 from .loop.processes import from_first, started_by_torchrun
 from .plan import Plan, make_plan
 from .settings import Settings, read_settings
@@ -29,10 +31,8 @@ from .sources import Data, Source, no_pictures, prepare
 from .sources.left_out import LeftOutError
 from .sources.texts import captions_in, captions_of
 from .stages import STAGES
-from .stages.autoencoder import new_encoder, new_generator
-from .stages.modulator import new_modulator
-from .stages.text import new_towers, repeated_phrases
-from .work import STATE, Work, write_json, write_manifest
+from .stages.text import EMBED_DIM, repeated_phrases
+from .work import STATE, Work, write_json
 
 _TEXTS = 5000
 """Captions that blocks are asked for, at most: the most frequent ones."""
@@ -78,7 +78,7 @@ def train(task: Task) -> Path:
         launch(_together, task, settings, device=device, workers=1)
         return task.out
     ready = _prepared(task, settings)
-    # Neither a source nor what a caller listens with goes to other processes; a single one is this one.
+    # No source but a domain, nor what a caller listens with, goes to other processes; a single one is this one.
     alone = task.stop is not None or task.watch is not None
     batches = [settings.stage(name).batch // settings.stage(name).accumulate for name in ready[1].stages]
     workers = 1 if alone else settings.workers or workers_for(batches, device)
@@ -95,14 +95,14 @@ def _together(process: Process, task: Task, settings: Settings) -> None:
 
 def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ...]]:
     """All that is done once and before anything is learned: pictures, the plan, the family as it begins, the texts."""
-    _make(task.out)
+    drawings = _drawings(task, settings)
     parts, given = _given(task, torch.device("cpu"))
+    if drawings:
+        _check_drawings(drawings, settings, given)
+    _make(task.out)
     size = parts["generator"].size if "generator" in parts else settings.size
     _check_begun(task.out, size, parts)
     texts = _prompts_of(task.pictures)
-    drawings = _drawings(task, settings)
-    if drawings and settings.pictures is None:
-        raise InputError("Drawings have no end: say in the settings how many there are to be, such as pictures: 60000.")
     if texts is None:
         source = drawings or cast("Path | Source", task.pictures)
         data = prepare(source, task.out / STATE / "data", size, limit=settings.pictures, tell=task.tell)
@@ -113,8 +113,9 @@ def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ..
     work = _work(task, settings, Process(device=torch.device("cpu")), data, parts, plan, texts)
     _tell(task.tell, work, plan, given)
     settings.write(task.out / STATE / "settings.yaml")
-    _begin(work)
+    begin(work, task.family)
     if drawings:
+        work.space(2, EMBED_DIM)  # Whether there is room for all parameters.
         task.tell(f"{len(work.known.parameters):,} drawings, each of {work.known.parameters.shape[1]} parameters.")
     return data, plan, texts
 
@@ -178,19 +179,38 @@ def _work(
 
 
 def _drawings(task: Task, settings: Settings) -> Drawings | None:
-    """Where the pictures are a domain's."""
+    """Where the pictures are a domain's. Raises InputError where they are nothing that pictures can be had of."""
     domain = task.pictures
-    return Drawings(cast(Domain, domain), settings.size) if hasattr(domain, "random_edit") else None
+    if isinstance(domain, type) or not isinstance(domain, (Path, Domain, Iterable)):
+        raise InputError(
+            f"Pictures can't be had of {domain!r}: give a folder, an iterable of Example and Pair, or an object that "
+            "has all of drawings.Domain."
+        )
+    return Drawings(domain, settings.size) if isinstance(domain, Domain) else None
 
 
-def family_name(out: Path) -> str:
-    """Of a family in this folder, with letters that a manifest may have."""
-    return shown(out.absolute().name) or "family"
-
-
-def shown(text: str) -> str:
-    """Of a text what a manifest may have, in one line of 70 letters at most."""
-    return "".join(letter for letter in text if letter.isprintable() and letter not in "<>")[:70].strip()
+def _check_drawings(drawings: Drawings, settings: Settings, given: Mapping[str, str]) -> None:
+    """What can be told before the first is drawn."""
+    if settings.pictures is None:
+        raise InputError("Drawings have no end: say in the settings how many there are to be, such as pictures: 60000.")
+    if given:
+        raise InputError(
+            "Of drawings all parts are trained together, as only they share what the codes mean: leave out the "
+            f"{', '.join(words(kind) for kind in sorted(given))}."
+        )
+    if not drawings.domain.prompts:
+        raise InputError("The domain has no prompts: give a few texts, by which edits are shown and measured.")
+    module = sys.modules.get(type(drawings.domain).__module__)
+    try:
+        pickle.dumps(drawings)
+        found = getattr(module, "__file__", None) is not None
+    except (pickle.PicklingError, AttributeError, TypeError):
+        found = False
+    if not found and settings.workers != 1:
+        raise InputError(
+            f"Other processes can't find {type(drawings.domain).__name__}: put it into a module of its own, or set "
+            "workers: 1."
+        )
 
 
 def _settings(task: Task) -> Settings:
@@ -267,26 +287,3 @@ def _tell(tell: Callable[[str], None], work: Work, plan: Plan, given: Mapping[st
     for name, sentence in zip(plan.stages, plan.why, strict=True):
         steps = work.settings.stage(name).steps
         tell(f"To train: {sentence}; {f'{steps:,} steps' if steps else f'{plan.minutes[name]:.0f} minutes'}")
-
-
-def _begin(work: Work) -> None:
-    """A family that loads, from the first moment on: what is not trained yet is as it begins."""
-    out = work.out
-    made = dict(work.parts)
-    with seeded(work.settings.seed):
-        if "text_encoder" not in made:
-            made |= new_towers(work)
-        dim = made["text_encoder"].embed_dim
-        if "generator" not in made:
-            made["generator"] = new_generator(work, dim)
-        generator = made["generator"]
-        if "encoder" not in made:
-            made["encoder"] = new_encoder(work, generator.num_layers, generator.latent_dim)
-        if "modulator" not in made:
-            made["modulator"] = new_modulator(work, generator)
-    check_family(**{kind: made[kind] for kind in PARTS})
-    for kind in (*PARTS, "image_encoder"):
-        if kind in made and not (out / f"{kind}.safetensors").exists():
-            work.save({kind: made[kind]})
-    prompts = [text for text in (*work.texts, *work.data.texts) if shown(text) == text]
-    write_manifest(out, work.family, work.data.size, "as in its training", prompts[:12])

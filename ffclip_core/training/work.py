@@ -21,14 +21,13 @@ from torch import Tensor, nn
 from ..checkpoints import load_parts, save_part
 from ..errors import InputError
 from ..execution.precision import has_bfloat16
-from ..families import MANIFEST, PARTS
 from .codes import Codes
 from .drawings import Drawings, Known
 from .inversion import codes_of, mark_of
 from .loop import Learning, Player, Process, Run, fit, seeded, wait_for_all
 from .loop.processes import from_first
 from .loop.run import Precision
-from .loop.storage import storing, write_whole
+from .loop.storage import storing
 from .settings import Settings
 from .sources import Data
 
@@ -103,6 +102,8 @@ class Work:
         same: dict[str, Any] = {"losses": self.weights(stage), "data": self._of_data}
         if stage == "modulator":
             same["texts"] = hashlib.sha256("\n".join(self.texts).encode()).hexdigest()[:16]
+        if self.drawings:
+            same["drawings"] = len(self.data.pictures)  # The codes' mean and scale are theirs.
         marks = {kind: self._mark(kind) for kind in _LEARNT_WITH.get(stage, ()) if kind in self.parts}
         return same | ({"parts": marks} if marks else {})
 
@@ -203,26 +204,44 @@ class Work:
             os.replace(new, path)
 
     def codes(self, name: str, pictures: np.ndarray) -> Tensor:
-        """The encoder's codes [N, L, D] of pictures uint8 [N, S, S, 3], float32 on the CPU; computed once by the first
-        process for all, which call this together."""
+        """The encoder's codes [N, L, D] of pictures uint8 [N, S, S, 3], float32 on the CPU; computed once, by all
+        processes together."""
         if name not in self._codes:
             of = f"{self._of_data} {self.data.size} {len(pictures)} {self._mark('encoder')}"
             digest = hashlib.sha256(of.encode()).hexdigest()[:8]
-            path = self.folder("modulator") / f"codes-{name}-{digest}.npy"
-            if self.process.rank == 0 and not path.exists():
+            path = self.out / STATE / "codes" / f"{name}-{digest}.npy"
+            if not from_first(path.exists()):
                 with storing(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    write_whole(path, lambda file: self._write_codes(file, pictures))
-            wait_for_all()
+                    self._write_codes(path, name, pictures)
             self._codes[name] = torch.from_numpy(np.load(path, mmap_mode="c"))
         return self._codes[name]
 
-    def _write_codes(self, file: Any, pictures: np.ndarray) -> None:
-        encoder = self.parts["encoder"]
+    def _write_codes(self, path: Path, name: str, pictures: np.ndarray) -> None:
+        """Written as a file, as memory that is mapped ends the process where the disk is full."""
+        encoder, (rank, world) = self.parts["encoder"], (self.process.rank, self.process.world)
         shape = (len(pictures), encoder.num_layers, encoder.latent_dim)
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        for start in range(0, len(pictures), _CODES):
-            file.write(codes_of(encoder, pictures[start : start + _CODES]).numpy().astype("<f4").tobytes())
+        new = path.with_name(f"{name}.new")
+        if rank == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for old in path.parent.glob(f"{name}-*.npy"):  # Of other pictures, or another encoder.
+                old.unlink()
+            with new.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        wait_for_all()
+        with new.open("r+b") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            begin = file.tell()
+            for start in range(_CODES * rank, len(pictures), _CODES * world):
+                codes = codes_of(encoder, pictures[start : start + _CODES]).numpy().astype("<f4")
+                file.seek(begin + start * codes[0].nbytes)
+                file.write(codes.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        wait_for_all()
+        if rank == 0:
+            os.replace(new, path)
+        wait_for_all()
 
     def _run(self, stage: str, steps: int, folder: Path) -> Run:
         given = self.settings.stage(stage)
@@ -271,20 +290,3 @@ def write_json(path: Path, value: Any) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(new, path)
-
-
-def write_manifest(out: Path, name: str, size: int, picture: str, prompts: Sequence[str]) -> None:
-    """family.json, by which the folder is a family."""
-    write_json(
-        out / MANIFEST,
-        {
-            "name": name,
-            "title": f"{name} (trained)",
-            "picture": picture,
-            "size": size,
-            "parts": {part: f"{part}.safetensors" for part in PARTS},
-            "samples": [],
-            "prompts": list(prompts),
-            "licence": "Trained by its owner, who says what may be done with it.",
-        },
-    )

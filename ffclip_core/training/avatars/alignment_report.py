@@ -23,8 +23,7 @@ from ...faces.drawn import Frame, find_drawn_faces, see
 from ...faces.face import Face
 from ...networks.aligner import Aligner
 from ...pictures import prepare
-from .avatar import Avatar, label_row, sample
-from .dataset import TEST_SEEDS
+from .avatar import TEST_SEEDS, Avatar, label_row, sample
 from .framings import KINDS, Framing, busy, draw_framed, frame_of, gradient
 from .judge import Judge
 from .report import table

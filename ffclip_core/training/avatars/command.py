@@ -20,12 +20,12 @@ Worker = Callable[[Run, argparse.Namespace], None]
 def parser(description: str | None, *, steps: int, batch: int, learning_rate: float) -> argparse.ArgumentParser:
     """The command line of a training command, with its defaults."""
     result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("data", type=Path, help="the folder that draw_dataset wrote")
+    result.add_argument("data", type=Path, help="the folder that drawings are in, or are drawn into")
     result.add_argument("folder", type=Path, help="for checkpoints, logs and sample sheets; a run there is resumed")
-    result.add_argument("--steps", type=_count, default=steps)
-    result.add_argument("--batch", type=_count, default=batch, help="pictures per step, of all processes together")
+    result.add_argument("--steps", type=count, default=steps)
+    result.add_argument("--batch", type=count, default=batch, help="pictures per step, of all processes together")
     result.add_argument("--learning-rate", type=float, default=learning_rate)
-    result.add_argument("--workers", type=_count, help="processes of one thread each; by default one per core or GPU")
+    result.add_argument("--workers", type=count, help="processes of one thread each; by default one per core or GPU")
     result.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda or mps")
     return result
 
@@ -62,7 +62,8 @@ def _process(process: Process, worker: Worker, arguments: argparse.Namespace) ->
         worker(run, arguments)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number above zero, as an argument's type."""
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)

@@ -1,6 +1,6 @@
 """Drawn avatars as a domain that a family is trained on:
 
-python run.py train ffclip.ffclip_core.training.avatars.domain:AVATARS OUT --config models/avatars/recipe.yaml
+python run.py train ffclip.ffclip_core.training.avatars.domain:AVATARS runs/avatars --config models/avatars/recipe.yaml
 """
 
 from __future__ import annotations

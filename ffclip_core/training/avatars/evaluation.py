@@ -23,9 +23,8 @@ from ...editing import apply_edit
 from ..facts import Fact
 from ..inversion import encode_all
 from ..pictures import to_network
-from .avatar import applicable, label_row, sample
+from .avatar import TEST_SEEDS, applicable, label_row, sample
 from .captions import caption
-from .dataset import TEST_SEEDS
 from .drawing import draw
 from .edits import random_edit
 from .judge import Judge

@@ -20,8 +20,7 @@ from tqdm import tqdm
 from ... import Editor
 from ...faces import in_place
 from ...faces.alignment import cut
-from .avatar import applicable, label_row, sample
-from .dataset import TEST_SEEDS
+from .avatar import TEST_SEEDS, applicable, label_row, sample
 from .framings import KINDS, draw_framed, true_placement
 from .judge import Judge
 from .prompts import EVALUATION_PROMPTS

@@ -20,8 +20,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .avatar import sample
-from .dataset import TEST_SEEDS
+from .avatar import TEST_SEEDS, sample
 from .source import described_example, drawn_pair
 from .text_edits import text_edits
 

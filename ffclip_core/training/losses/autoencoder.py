@@ -58,8 +58,3 @@ def face_weights(boxes: Tensor, size: int, inside: float) -> Tensor:
 def focused_l1(difference: Tensor, boxes: Tensor) -> Tensor:
     """Mean absolute difference of pictures [B, 3, H, H], four times as heavy in the boxes [B, 4] as elsewhere."""
     return (difference.abs() * face_weights(boxes, difference.shape[-1], 4.0)).mean()
-
-
-def pixel_losses(difference: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-    """The losses of a difference of pictures [B, 3, H, H] whose faces are in the boxes [B, 4]."""
-    return {"l1": 2 * focused_l1(difference, boxes), "laplacian": 2 * laplacian_l1(difference)}

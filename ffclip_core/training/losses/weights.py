@@ -37,6 +37,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "caption_masked": Published(1.0, _HERE),
         "caption_latent": Published(0.02, _HERE),
         "remembered": Published(1.0, "ours, not published"),
+        "text_free": Published(1.0, "DeltaEdit (Lyu et al. 2023)"),
     },
     "autoencoder": {
         "l1": Published(1.0, _HERE),
@@ -63,7 +64,6 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
     "text": {
         "sigmoid": Published(1.0, _HERE),
         "softmax": Published(1.0, _HERE),
-        "text_free": Published(1.0, "DeltaEdit (Lyu et al. 2023)"),
         "attributes": Published(1.0, _HERE),
     },
     "drawn_generator": {"l1": Published(2.0, _HERE), "laplacian": Published(2.0, _HERE)},

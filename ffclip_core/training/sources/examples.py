@@ -47,7 +47,8 @@ class Pair:
 
 Source = Iterable[Example | Pair]
 """May be endless; then prepare() is told how many to take. Where it has a `fingerprint`, a text that is another one as
-soon as anything in it is, what was prepared of it is taken again by the next run."""
+soon as anything in it is, what was prepared of it is taken again by the next run; where it has `after(items)`, which
+gives what comes after so many, a run that was broken off goes on without making these anew."""
 
 
 def _check_picture(picture: Any, name: str) -> None:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,10 @@ def prepare(
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """The items of a source, what makes squares of one, and what is known of all before."""
+    """The items of a source from one on, what makes squares of one, and what is known of all before."""
 
     name: str
-    items: Iterable[Any]
+    items: Callable[[int], Iterable[Any]]
     make: Callable[[Any], store.Prepared]
     total: int | None
     pictures: int
@@ -92,7 +93,7 @@ def _work(source: str | Path | Source, folder: Path, size: int, limit: int | Non
         total = limit if total is None else min(total, total if limit is None else limit)
         yield _Work(
             name="The source",
-            items=islice(source, limit),
+            items=partial(_items_of, source, limit),
             make=lambda item: _of_example(item, size),
             total=total,
             pictures=total or 0,
@@ -110,13 +111,20 @@ def _work(source: str | Path | Source, folder: Path, size: int, limit: int | Non
         items = found.items[:limit]
         yield _Work(
             name=str(path),
-            items=items,
+            items=lambda first: items[first:],
             make=lambda item: _of_files(container, item, size),
             total=len(items),
             pictures=sum(1 + isinstance(item, PairFiles) for item in items),
             fingerprint=found.fingerprint,
             left=left,
         )
+
+
+def _items_of(source: Source, limit: int | None, first: int) -> Iterable[Any]:
+    """Those that went before are made and thrown away again, if the source can't leave them out."""
+    if hasattr(source, "after"):
+        return islice(source.after(first), None if limit is None else limit - first)  # pyright: ignore
+    return islice(source, first, limit)
 
 
 def _fill(
@@ -135,7 +143,7 @@ def _fill(
     threads = min(cores(), _MOST_THREADS)
     with store.Store(folder, header, work.left, done) as writing, ThreadPoolExecutor(threads) as executor:
         _check_room(folder, header.size, work.pictures, done)
-        made = in_order(work.make, islice(work.items, count, None), executor, _AHEAD * threads)
+        made = in_order(work.make, work.items(count), executor, _AHEAD * threads)
         with contextlib.closing(made):
             for item in made:
                 writing.add(item)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...networks.generator import Generator
+from ..codes import Codes
 from ..loop import Player, Share
 from ..losses.autoencoder import focused_l1, laplacian_l1
 from ..mapping import fit_mapping
@@ -69,16 +70,18 @@ def train(work: Work) -> None:
     players = work.fit(NAME, lambda: [_Drawing(work)], parts, sheet)
     made = parts(players)
     if work.process.rank == 0:
-        finish(work, cast(Generator, made["generator"]))
+        generator = cast(Generator, made["generator"])
+        codes = work.space(generator.num_layers, generator.latent_dim)
+        # A trial of a few steps shall not end in thousands.
+        steps = min(_FITTED, work.settings.stage(NAME).steps or _FITTED)
+        finish(generator, codes, torch.from_numpy(work.known.parameters[work.data.training]), steps)
+        sample_sheet(generator, work.folder(NAME) / "samples.png")
     work.finish(NAME, made)
 
 
 @torch.no_grad()
-def finish(work: Work, generator: Generator) -> None:
-    codes = work.space(generator.num_layers, generator.latent_dim)
+def finish(generator: Generator, codes: Codes, parameters: Tensor, steps: int) -> None:
+    """Blind to what no parameter needs, with constant noise, and with a mapping network of so many steps."""
     codes.restrict(generator)
-    # A trial of a few steps shall not end in thousands.
-    steps = min(_FITTED, work.settings.stage(NAME).steps or _FITTED)
-    fit_mapping(generator, codes.w(torch.from_numpy(work.known.parameters[work.data.training])), steps)
+    fit_mapping(generator, codes.w(parameters), steps)
     draw_noise(generator)
-    sample_sheet(generator, work.folder(NAME) / "samples.png")

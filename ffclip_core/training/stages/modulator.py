@@ -4,7 +4,8 @@ Texts of phrases that captions repeat bring what these phrases bring (effects.py
 learn it like a pair. Of other texts the edited picture is to fit its text in CLIP (FFCLIP, NeurIPS 2022; MATHS of the
 losses in losses/modulator.py). With pairs the edited picture is known: where the two differ it is the picture after,
 elsewhere what the generator draws of the picture before. Where blocks are given to begin with, they also go on doing
-what they did: their changes by texts that they know are kept.
+what they did: their changes by texts that they know are kept. Where `text_free` is asked for, differences of pictures
+stand for texts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ from ..losses.modulator import (
     pair_image,
     pair_latent,
     pair_masked,
+    unit,
 )
+from ..losses.text_free import direction, text_free
 from ..pictures import save_sheet, to_network
 from ..work import Work
 from .text import phrases, repeated_phrases
@@ -45,6 +48,9 @@ NAME, GIVES, WHAT = "modulator", ("modulator",), "semantic modulation blocks"
 RATES = {"attention_layer": 0.002, "q_matrix": 0.01, "k_matrix": 0.01}
 """Of the learning rate, by parts of parameters' names: what decides where to look learns slowly."""
 _SHEET = 6
+_SEEN = 100  # Pictures that the image tower looks at together.
+_WORDS = ("red", "blue", "old", "young", "happy", "angry", "small", "large", "dark", "bright", "round", "a hat")
+"""By which it is measured how far texts are from a neutral one."""
 
 
 @torch.no_grad()
@@ -102,6 +108,29 @@ class _Captions:
                 self.asked = torch.cat([self.asked, both[None]])
 
 
+class _Differences:
+    """What pictures have that others have not, in the place of texts' embeddings."""
+
+    def __init__(self, work: Work) -> None:
+        tower, encode = work.parts.get("image_encoder"), work.parts["text_encoder"].encode
+        if tower is None or len(work.data.training) < 2:
+            raise InputError(
+                "text_free learns by differences of pictures in CLIP: give two pictures at least and CLIP's whole file."
+            )
+        with torch.no_grad():
+            pieces = np.array_split(work.data.training, max(1, len(work.data.training) // _SEEN))
+            seen = [tower.encode(to_network(work.data.pictures[rows], work.device)).float() for rows in pieces]
+            self.seen = torch.cat(seen)
+            neutral, *words = encode([work.settings.neutral, *_WORDS]).to(work.device)
+            self.neutral, self.length = unit(neutral), neutral.norm()
+            self.far = (unit(torch.stack(words)) - self.neutral).norm(dim=1).mean()
+
+    def embedding(self, before: Tensor, after: Tensor) -> Tensor:
+        """As a text would have that asks for the pictures in these rows [B] in the place of those: [B, D]."""
+        asked = direction(self.seen[before.to(self.seen.device)], self.seen[after.to(self.seen.device)])
+        return self.length * (self.neutral + self.far * asked)
+
+
 class _Editing(Player):
     def __init__(self, work: Work, generator: Generator, w: Tensor, captions: _Captions | None) -> None:
         super().__init__("modulator", work.learning(NAME, rates=RATES))
@@ -124,6 +153,9 @@ class _Editing(Player):
         others = [text for text in work.texts if by_clip and phrases(text) not in taught]
         kinds = (others, [data.texts[i] for i in self.of_pairs], prompts)
         self.e = tuple(encode(list(texts)).to(device) if texts else None for texts in kinds)
+        self.differences: tuple[_Differences, ...] = (
+            (_Differences(work),) if "text_free" in work.weights(NAME) and start is None else ()
+        )
         self.pairs = (
             (work.codes("before", data.before), work.codes("after", data.after)) if len(data.before) else None,
         )
@@ -134,9 +166,18 @@ class _Editing(Player):
             found |= self._by_texts(share)
         if self.captions is not None:
             found |= self._by_captions(share, self.captions)
+        if self.differences:
+            found |= self._by_differences(share)
         if self.pairs[0] is not None:
             found |= self._by_pairs(share)
         return found
+
+    def _by_differences(self, share: Share) -> dict[str, Tensor]:
+        work, codes = self.work[0], self.w[0]
+        rows = [torch.from_numpy(share.rows(len(codes), name)) for name in ("from", "to")]
+        before, after = (codes[each].to(work.device) for each in rows)
+        change = self.modulator.modulate(before, self.differences[0].embedding(*rows), torch.float32).delta
+        return {"text_free": work.weights(NAME)["text_free"] * text_free(change, after - before)}
 
     def _by_captions(self, share: Share, captions: _Captions) -> dict[str, Tensor]:
         work, generator = self.work[0], self.draw[0]
@@ -272,6 +313,9 @@ def train(work: Work) -> None:
         assert isinstance(player, _Editing)  # noqa: S101
         others, of_pairs, of_captions = player.e
         kinds = [e for e in (of_pairs, of_captions, others if player.start[0] is None else None) if e is not None]
+        if player.differences:
+            rows = torch.arange(min(_SHEET, len(player.w[0])))
+            kinds.append(player.differences[0].embedding(torch.zeros_like(rows), rows))
         some = [torch.linspace(0, len(e) - 1, min(_SHEET // len(kinds), len(e))).long() for e in kinds]
         e = torch.cat([texts[rows] for texts, rows in zip(kinds, some, strict=True)])
         rows = []

@@ -77,8 +77,8 @@ class _Clip(Player):
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
         if work.drawings:
-            attributes = work.drawings.domain.attributes.items()
-            self.heads = nn.ModuleDict({name: nn.Linear(EMBED_DIM, len(values)) for name, values in attributes})
+            counts = map(len, work.drawings.domain.attributes.values())
+            self.heads = nn.ModuleList(nn.Linear(EMBED_DIM, count) for count in counts)
         self.to(work.device)
         self.using = (work.data, work.weights(NAME), work.device, work)
         self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
@@ -100,8 +100,8 @@ class _Clip(Player):
         if "softmax" in weights:
             found["softmax"] = weights["softmax"] * softmax_loss(cosine * self.scales["softmax"].exp(), truth)
         if work.drawings and "attributes" in weights:
-            named = {name: head(images.float()) for name, head in self.heads.items()}
-            labels = torch.from_numpy(work.known.labels[share.of(whole)]).long().to(device)
+            named = {str(i): head(images.float()) for i, head in enumerate(self.heads)}
+            labels = torch.from_numpy(work.known.labels[share.of(whole)]).to(device)
             found["attributes"] = weights["attributes"] * attribute_losses(named, labels).sum()
         return found
 
@@ -120,7 +120,7 @@ class _Clip(Player):
         domain, stream = work.drawings.domain, random.Random(share.seed_of("words"))
         labels = work.known.labels[whole]
         facts = [facts_of_picture(row, domain.attributes, domain.spoken, rng) for row in labels]
-        seen = torch.from_numpy(np.stack(self._seen(share, list(labels)))).long()
+        seen = torch.from_numpy(np.stack(self._seen(share, list(labels))))
         truth = truth_matrix(self._seen(share, facts), seen, domain.attributes)
         return [domain.caption(each, stream) for each in facts], truth
 

@@ -18,9 +18,10 @@ from ffclip.ffclip_core.training import compare_steps
 compare_steps.COMPARED = ("text", "autoencoder")
 compare_steps._PICTURES, compare_steps._WARM = 40, 1
 compare_steps.cores = lambda: 1
+compare_steps.workers_for = lambda batches, device: 1
 compare_steps.read_settings = lambda of=compare_steps.read_settings, **given: of(
-    **{**given, "precision": "float32", "text": given["text"] | {"batch": 4},
-       "autoencoder": given["autoencoder"] | {"batch": 4, "losses": {"latent_l2": 0}}})
+    **{**given, "precision": "float32", "text": given.get("text", {}) | {"batch": 4},
+       "autoencoder": given.get("autoencoder", {}) | {"batch": 4, "losses": {"latent_l2": 0}}})
 sys.argv = ["compare_steps", "--size", "16", "--steps", "2"]
 compare_steps.tempfile.TemporaryDirectory = lambda: contextlib.nullcontext("kept")
 compare_steps.main()

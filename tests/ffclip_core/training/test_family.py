@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import golden
@@ -17,13 +18,16 @@ import numpy as np
 import pytest
 import torch
 from ffclip.ffclip_core import Editor, InputError, load_generator, load_modulator, load_text_encoder
+from ffclip.ffclip_core.checkpoints import load_parts
 from ffclip.ffclip_core.families import read_family
 from ffclip.ffclip_core.networks.image_encoder import ImageEncoder
 from ffclip.ffclip_core.training.__main__ import main
+from ffclip.ffclip_core.training.family_folder import family_name
 from ffclip.ffclip_core.training.loop import StoppedError
 from ffclip.ffclip_core.training.settings import read_settings
 from ffclip.ffclip_core.training.sources import Example
-from ffclip.ffclip_core.training.training import Task, family_name, train
+from ffclip.ffclip_core.training.stages import modulator
+from ffclip.ffclip_core.training.training import Task, train
 from PIL import Image
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 230), "white": (240, 240, 240)}
@@ -92,11 +96,12 @@ def test_pictures_and_captions_become_a_family(family: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_make_a_family_too(family: Path, tmp_path: Path) -> None:
-    """Each has statistics of its own part of every batch, but the first one's parts are those of all."""
-    (tmp_path / "few.yaml").write_text(FEW.replace("workers: 1", "workers: 2"))
-    assert main([str(family.parent / "squares"), str(tmp_path / "out"), "--config", str(tmp_path / "few.yaml")]) == 0
-    assert Editor.from_folder(tmp_path / "out").generator.size == 16
+def test_what_it_was_trained_on_is_known_and_nothing_else(family: Path) -> None:
+    found = Editor.from_folder(family).known(["red square", "RED square, please", "violet square", "blue"])
+    assert found is not None
+    assert [each.known for each in found] == [True, False, False, False]
+    assert found[2].sentence() == "'violet' is not known; nothing known is near."
+    assert found[1].unknown == ("please",)
 
 
 @pytest.mark.slow
@@ -133,6 +138,37 @@ def test_captions_need_no_image_tower(family: Path, tmp_path: Path) -> None:
     assert "caption_image" in (out / "training/modulator/log.csv").read_text()
     with pytest.raises(InputError, match="No five captions say the same"):
         train(Task(pictures=pictures(tmp_path / "few", 4), out=tmp_path / "other", config=few, files=files))
+
+
+@pytest.mark.slow
+def test_pictures_without_a_text_teach_by_their_differences(family: Path, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for i, name in enumerate(COLOURS):
+        Image.fromarray(square(name, "white")).save(tmp_path / "pictures" / f"{i}.png")
+    files = {kind: family / f"{kind}.safetensors" for kind in ("generator", "encoder", "text_encoder", "image_encoder")}
+    free = read_settings(family.parent / "few.yaml", modulator={"losses": {"text_free": 1.0}})
+    task = Task(pictures=tmp_path / "pictures", out=tmp_path / "out", config=free, files=files)
+    log = (train(task) / "training/modulator/log.csv").read_text().splitlines()
+    assert log[0] == "step,text_free" and all(float(line.split(",")[1]) > 0 for line in log[1:])
+
+
+def test_a_difference_of_pictures_is_as_far_from_a_neutral_text_as_words_are(family: Path) -> None:
+    kinds = ("text_encoder", "image_encoder")
+    parts = load_parts({kind: family / f"{kind}.safetensors" for kind in kinds})
+    drawn = np.stack([square(name, "white") for name in ("red", "blue", "red")])
+    data = SimpleNamespace(training=np.arange(3), pictures=drawn)
+    settings = read_settings(family.parent / "few.yaml")
+    work: Any = SimpleNamespace(parts=parts, data=data, settings=settings, device=torch.device("cpu"))
+    found = modulator._Differences(work)
+    first, second = torch.tensor([0, 0, 1]), torch.tensor([1, 2, 0])
+    e = found.embedding(first, second)
+    neutral = parts["text_encoder"].encode(["a picture"])[0]
+    far = (e / neutral.norm() - neutral / neutral.norm()).norm(dim=1)
+    words = torch.nn.functional.normalize(parts["text_encoder"].encode(list(modulator._WORDS)), dim=1)
+    expected = (words - neutral / neutral.norm()).norm(dim=1).mean()
+    assert far[0] == pytest.approx(float(expected), rel=1e-4) and far[0] == pytest.approx(float(far[2]), rel=1e-4)
+    assert golden.error(e[1], neutral) < golden.rounding(256), "equal pictures ask for nothing"
+    assert golden.error(e[0] + e[2], 2 * neutral) < golden.rounding(256, layers=4), "and back is the other way"
 
 
 @pytest.mark.slow

@@ -9,12 +9,7 @@ import pytest
 
 ROOM = Path(__file__).parents[3] / "ffclip_core" / "training"
 COMMANDS = {
-    "draw_dataset",
     "judge",
-    "train_clip",
-    "train_generator",
-    "train_encoder",
-    "train_modulator",
     "train_aligner",
     "evaluate",
     "evaluate_aligner",

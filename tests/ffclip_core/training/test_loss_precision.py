@@ -8,7 +8,7 @@ from collections.abc import Callable
 import golden
 import pytest
 import torch
-from ffclip.ffclip_core.training.losses import adversarial, autoencoder, encoder, modulator, text
+from ffclip.ffclip_core.training.losses import adversarial, autoencoder, encoder, modulator, text, text_free
 from ffclip.ffclip_core.training.losses.augmentation import augment, draw_changes
 from torch import Tensor
 
@@ -38,8 +38,8 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "delta": (encoder.delta, [CODES]),
     "sigmoid": (lambda a: text.sigmoid_loss(a, TRUTH), [(3, 3)]),
     "softmax": (lambda a: text.softmax_loss(a, TRUTH), [(3, 3)]),
-    "text_free": (text.text_free, [CODES] * 2),
-    "direction": (text.direction, [VECTORS] * 2),
+    "text_free": (text_free.text_free, [CODES] * 2),
+    "direction": (text_free.direction, [VECTORS] * 2),
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import golden
 import numpy as np
@@ -11,20 +10,20 @@ import pytest
 import torch
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
-from ffclip.ffclip_core.training.codes import LATENT_DIM, Codes
+from ffclip.ffclip_core.training.codes import Codes
 from ffclip.ffclip_core.training.losses.autoencoder import (
     face_weights,
     feature_l1,
+    focused_l1,
     l1,
     laplacian_l1,
-    pixel_losses,
 )
 from ffclip.ffclip_core.training.losses.labels import attribute_losses
 from ffclip.ffclip_core.training.losses.text import sigmoid_loss, softmax_loss
-from ffclip.ffclip_core.training.small_clip import clip_losses
 from ffclip.ffclip_core.training.style_metric import style_metric
 
 NAMES = list(ATTRIBUTES)
+LATENT_DIM = 256
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def parameters() -> torch.Tensor:
 
 
 def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> None:
-    codes = Codes.of(parameters, 4)
+    codes = Codes.of(parameters, 4, LATENT_DIM)
     w = codes.w(parameters)
     assert w.shape == (200, LATENT_DIM) and codes.offsets.shape == (4, LATENT_DIM)
     exact = golden.rounding(LATENT_DIM)
@@ -47,7 +46,7 @@ def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> 
 
 
 def test_layers_differ_by_constants_that_have_another_order_in_every_pair_of_channels(parameters: torch.Tensor) -> None:
-    offsets = Codes.of(parameters, 4).offsets
+    offsets = Codes.of(parameters, 4, LATENT_DIM).offsets
     assert set(offsets.abs().unique().tolist()) == {3.0}
     pairs = offsets[:, :10].reshape(4, 5, 2)
     assert torch.equal(pairs[..., 0], pairs[..., 1])
@@ -57,7 +56,7 @@ def test_layers_differ_by_constants_that_have_another_order_in_every_pair_of_cha
 
 def test_what_hardly_varies_is_not_blown_up(parameters: torch.Tensor) -> None:
     still = torch.cat([parameters, parameters[:, :1] * 0, 0.2 * parameters[:, :1]], 1)
-    scale = Codes.of(still, 4).scale
+    scale = Codes.of(still, 4, LATENT_DIM).scale
     # As if by 0.05; otherwise the larger the less a parameter varies, by its root.
     spread = torch.cat([parameters.std(0), torch.tensor([0.05]), 0.2 * parameters[:, :1].std(0)])
     assert golden.error(scale * spread.sqrt(), (LATENT_DIM / spread.sum()).sqrt().expand(7)) < golden.rounding(200)
@@ -71,7 +70,7 @@ def small_generator() -> Generator:
 
 @torch.no_grad()
 def test_a_restricted_generator_sees_the_directions_alone(parameters: torch.Tensor) -> None:
-    codes, generator = Codes.of(parameters, 4), small_generator()
+    codes, generator = Codes.of(parameters, 4, LATENT_DIM), small_generator()
     w = codes.w(parameters[:2])[:, None].expand(-1, 4, -1)
     before = generator(w)
     beside = torch.randn(w.shape, generator=torch.Generator().manual_seed(1))
@@ -86,7 +85,7 @@ def test_a_restricted_generator_sees_the_directions_alone(parameters: torch.Tens
 
 @torch.no_grad()
 def test_the_metric_measures_changes_of_styles_by_their_spread(parameters: torch.Tensor) -> None:
-    codes, generator = Codes.of(parameters, 4), small_generator()
+    codes, generator = Codes.of(parameters, 4, LATENT_DIM), small_generator()
     w = codes.w(parameters)
     change = torch.randn(5, generator=torch.Generator().manual_seed(1))
     found = (change @ style_metric(generator, codes, w)).square().sum(1)
@@ -116,7 +115,7 @@ def test_differences_of_pictures() -> None:
     box = torch.tensor([[0.25, 0.5, 0.75, 1.0]])  # left, top, right, bottom
     weights = face_weights(box, 64, 4.0)[0, 0]
     assert set(weights[32:, 16:48].unique().tolist()) == {4} and weights.sum() == 64 * 64 + 3 * 32 * 32
-    assert {name: float(loss) for name, loss in pixel_losses(flat, box).items()} == {"l1": 1.75, "laplacian": 1.0}
+    assert float(focused_l1(flat, box)) == 0.875
 
 
 @pytest.mark.parametrize("size", [(24, 40), (13, 18)])
@@ -159,14 +158,13 @@ def test_labels_that_are_not_there_cost_nothing() -> None:
 
 
 def test_texts_are_drawn_to_the_pictures_they_are_true_of() -> None:
-    scales = SimpleNamespace(scale=torch.tensor(math.log(2)), bias=torch.tensor(-1.0), softmax_scale=torch.tensor(0.0))
-    texts = torch.eye(2)
-    found = clip_losses(scales, texts, 5 * texts, torch.eye(2).bool())  # pyright: ignore[reportArgumentType]
-    # Cosines are 1 and 0, so logits 1 and -1; both softmaxes are of (1, 0).
-    expected = {"sigmoid": 4 * math.log1p(math.exp(-1)), "softmax": math.log1p(math.exp(-1))}
-    assert {name: float(loss) for name, loss in found.items()} == pytest.approx(expected, rel=golden.rounding(16))
-    other = clip_losses(scales, texts, texts.flip(0), torch.eye(2).bool())  # pyright: ignore[reportArgumentType]
-    assert all(other[name] > found[name] for name in found)
+    cosine, truth = torch.eye(2), torch.eye(2).bool()
+    logits = 2 * cosine - 1
+    # Logits are 1 and -1; both softmaxes are of (1, 0).
+    expected = math.log1p(math.exp(-1))
+    assert float(sigmoid_loss(logits, truth)) == pytest.approx(4 * expected, rel=golden.rounding(16))
+    assert float(softmax_loss(cosine, truth)) == pytest.approx(expected, rel=golden.rounding(16))
+    assert float(sigmoid_loss(logits, ~truth)) > 4 * expected and float(softmax_loss(cosine, ~truth)) > expected
 
 
 def test_several_pictures_may_be_right() -> None:

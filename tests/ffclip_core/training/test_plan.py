@@ -48,9 +48,16 @@ def test_of_drawings_all_parts_are_trained_together() -> None:
     plan = make_plan(settings, cast(Any, data(pictures=9, captions=9)), {}, 3, drawn=True)
     assert plan.stages == ("text", "drawn_generator", "drawn_encoder", "drawn_modulator")
     assert sum(plan.minutes.values()) == pytest.approx(9.5)
-    with pytest.raises(InputError, match="leave out the generator, text encoder"):
-        given = {"text_encoder": "c", "generator": "g"}
-        make_plan(settings, cast(Any, data(pictures=9)), given, 3, drawn=True)
+
+
+def test_pictures_alone_are_enough_where_their_differences_are_asked_for() -> None:
+    free = read_settings(preset="quick", modulator={"losses": {"text_free": 1.0}})
+    plan = make_plan(free, cast(Any, data(pictures=9)), ALL, 0)
+    assert plan.stages == ("modulator",) and "differences of 9 pictures" in plan.why[0]
+    without = {kind: file for kind, file in ALL.items() if kind != "image_encoder"}
+    for given, pictures in ((without, 9), (ALL, 1)):
+        with pytest.raises(InputError, match="text_free: 1"):
+            make_plan(free, cast(Any, data(pictures=pictures)), given, 0)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,11 @@ def test_every_loss_has_its_published_weight_or_is_off() -> None:
         found = settings.stage(stage).losses
         assert list(found) == list(losses)
         assert all(found[name] in (0, loss.value) for name, loss in losses.items())
-    assert [name for name, weight in settings.modulator.losses.items() if not weight] == ["directional", "latent_l2"]
+    assert [name for name, weight in settings.modulator.losses.items() if not weight] == [
+        "directional",
+        "latent_l2",
+        "text_free",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "modulator:\ntext:\n"])

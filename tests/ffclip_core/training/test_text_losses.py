@@ -8,7 +8,8 @@ import golden
 import numpy as np
 import pytest
 import torch
-from ffclip.ffclip_core.training.losses.text import direction, sigmoid_loss, softmax_loss, text_free
+from ffclip.ffclip_core.training.losses.text import sigmoid_loss, softmax_loss
+from ffclip.ffclip_core.training.losses.text_free import direction, text_free
 from torch import Tensor
 
 

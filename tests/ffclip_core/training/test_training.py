@@ -1,4 +1,4 @@
-"""Every training command for two steps, one after another, as the model card lists them: that they fit together.
+"""Every command of the avatars for two steps, one after another, as the model card lists them: that they fit together.
 
 What they compute is tested beside this: losses, loop, facts, codes, finishing, the drawn domain and its evaluation.
 """
@@ -36,18 +36,14 @@ for line in sys.argv[1:]:
 
 
 @pytest.mark.slow
-def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -> None:
+def test_the_commands_make_an_aligner_and_measure_a_family(tmp_path: Path) -> None:
     link(ROOT, tmp_path / "ffclip")
     few = "--workers 1 --batch 4 --steps 2 --device cpu"
+    parts = [f"copy {path} models" for path in sorted(EMBEDDED.glob("*.safetensors")) if path.stem != "aligner"]
+    (tmp_path / "models").mkdir()
     lines = [
-        "draw_dataset data --count 4",
-        f"judge data judge {few}",
-        f"train_clip data clip {few}",
-        f"train_generator data generator {few}",
-        f"train_encoder data encoder {few}",
-        f"train_modulator data models --generator generator --encoder encoder --clip clip/clip.pt {few}",
-        "copy generator/generator.safetensors models",
-        "copy encoder/encoder.safetensors models",
+        f"judge data judge {few} --pictures 4",
+        *parts,
         "evaluate judge/judge.pt --models models --count 3 --per-prompt 1 --out evaluation.md",
         f"train_aligner data models/aligner {few} --drawings 3",
         f"copy {EMBEDDED / 'family.json'} models",
@@ -59,7 +55,6 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
     fresh.run(COMMANDS, *lines, cwd=tmp_path)
     editor = Editor.from_folder(tmp_path / "models")
     assert (editor.generator.size, editor.generator.num_layers, editor.generator.family) == (64, 10, "avatars")
-    assert sum(path.stat().st_size for path in (tmp_path / "models").glob("*.safetensors")) < 40_000_000
     text = (tmp_path / "evaluation.md").read_text("utf-8")
     for kind in ("all single prompts", "pair, unseen", "paraphrase, new word"):
         row = re.search(rf"^\| {kind} \|.*", text, re.MULTILINE)
@@ -67,5 +62,5 @@ def test_the_commands_make_a_family_that_loads_and_is_measured(tmp_path: Path) -
         assert all(0 <= float(share) <= 100 for share in shares), row[0]
     aligned = (tmp_path / "aligner.md").read_text("utf-8")
     assert re.search(r"^\| cut to a circle \|( ([\d.]+ %|–) \|){8}$", aligned, re.MULTILINE), aligned
-    for picture in ("generator/drawings", "generator/samples", "models/edits", "evaluation", "models/aligner/cells"):
+    for picture in ("evaluation", "models/aligner/cells"):
         assert (tmp_path / f"{picture}.png").exists()

@@ -31,7 +31,7 @@ def rows(people: list[Avatar]) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def codes() -> Codes:
-    return Codes.of(rows(PEOPLE), LAYERS)
+    return Codes.of(rows(PEOPLE), LAYERS, 256)
 
 
 @pytest.fixture(scope="module")

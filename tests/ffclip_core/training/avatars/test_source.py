@@ -1,9 +1,8 @@
-"""Drawn avatars as a Python source and as a folder of files."""
+"""Drawn avatars as a folder of files."""
 
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,39 +12,15 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.ffclip_core.training.avatars import write_folder as command
-from ffclip.ffclip_core.training.avatars.avatar import sample
+from ffclip.ffclip_core.training.avatars.avatar import TEST_SEEDS, sample
 from ffclip.ffclip_core.training.avatars.colours import rgb
-from ffclip.ffclip_core.training.avatars.dataset import TEST_SEEDS
 from ffclip.ffclip_core.training.avatars.drawing import draw
-from ffclip.ffclip_core.training.avatars.source import DrawnAvatars
 from ffclip.ffclip_core.training.avatars.text_edits import text_edits
 from ffclip.ffclip_core.training.avatars.write_folder import write_folder
-from ffclip.ffclip_core.training.sources import Example, Pair, prepare
+from ffclip.ffclip_core.training.sources import prepare
 from PIL import Image
 
 SIZE = 24
-
-
-def test_each_person_and_then_a_pair_of_the_same(tmp_path: Path) -> None:
-    source = DrawnAvatars(SIZE, seed=5, pairs=True)
-    found = list(islice(source, 40))
-    examples, pairs = found[::2], found[1::2]
-    for i, (example, pair) in enumerate(zip(examples, pairs, strict=True)):
-        assert isinstance(example, Example) and isinstance(pair, Pair)
-        assert np.array_equal(example.picture, draw(sample(5 + i), SIZE))
-        assert np.array_equal(pair.before, example.picture) and not np.array_equal(pair.after, pair.before)
-        assert len(example.captions) == 3 and len(pair.texts) == 1
-    again = [each for each in islice(source, 40) if isinstance(each, Example)]
-    assert [each.captions for each in again] == [each.captions for each in found if isinstance(each, Example)]
-    data = prepare(source, tmp_path, SIZE, limit=6)
-    assert np.array_equal(data.pictures, [each.picture for each in again[:3]]) and len(data.before) == 3
-    assert data.fingerprint == source.fingerprint
-
-
-def test_another_source_has_another_fingerprint() -> None:
-    sources = DrawnAvatars(), DrawnAvatars(32), DrawnAvatars(seed=1), DrawnAvatars(pairs=True)
-    assert len({source.fingerprint for source in sources}) == 4
-    assert DrawnAvatars().fingerprint == DrawnAvatars().fingerprint
 
 
 @pytest.mark.parametrize("text", ["green hair", "turquoise hair", "wearing glasses", "bald"])
