@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ffclip.ffclip_core.training.codes import ALL
 from ffclip.ffclip_core.training.facts import Fact
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 230), "white": (240, 240, 240)}
@@ -38,6 +39,8 @@ class Squares:
     def parameters(self, thing: Square) -> np.ndarray:
         colours = [value / 127.5 - 1 for name in (thing.inner, thing.outer) for value in COLOURS[name]]
         return np.array([*colours, thing.left - 1])
+
+    scales = (ALL,) * 7
 
     def labels(self, thing: Square) -> Sequence[int]:
         """The colour of a square that is not seen has no name."""

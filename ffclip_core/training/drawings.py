@@ -69,6 +69,11 @@ class Domain(Protocol):
         """All that the picture follows from, float32 [P], each about of unit scale; 0 for what can't be seen."""
         ...
 
+    @property
+    def scales(self) -> Sequence[str]:
+        """Which layers of the generator see each parameter: some words of codes.SCALES, or codes.ALL."""
+        ...
+
     def labels(self, thing: Any) -> Sequence[int]:
         """The place of each attribute's value among its values, -1 where the picture shows none; one at least is shown
         of those that captions speak of."""

@@ -45,5 +45,5 @@ def edits(domain: Domain, codes: Codes, things: Sequence[Any], w: Tensor, rng: n
         torch.from_numpy(np.array([domain.parameters(a) for a in p], np.float32)).to(w.device) for p in (things, after)
     )
     change = codes.along(codes.w(goal))[:, None] - codes.along(w)
-    change = torch.where((start != goal)[:, None], change, 0) @ codes.directions
+    change = torch.where((start != goal)[:, None], change, 0) * codes.seen @ codes.directions
     return Edits(w, w + change, captions, after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import sys
 from collections import Counter
@@ -115,7 +116,7 @@ def _prepared(task: Task, settings: Settings) -> tuple[Data, Plan, tuple[str, ..
     settings.write(task.out / STATE / "settings.yaml")
     begin(work, task.family)
     if drawings:
-        work.space(2, EMBED_DIM)  # Whether there is room for all parameters.
+        work.space(2 * int(math.log2(size)) - 2, EMBED_DIM)  # Whether there is room for all parameters.
         task.tell(f"{len(work.known.parameters):,} drawings, each of {work.known.parameters.shape[1]} parameters.")
     return data, plan, texts
 

@@ -88,7 +88,9 @@ class Work:
 
     def space(self, num_layers: int, latent_dim: int) -> Codes:
         """Where the drawings' codes lie."""
-        return Codes.of(torch.from_numpy(self.known.parameters[self.data.training]), num_layers, latent_dim)
+        assert self.drawings is not None  # noqa: S101
+        parameters = torch.from_numpy(self.known.parameters[self.data.training])
+        return Codes.of(parameters, num_layers, latent_dim, self.drawings.domain.scales)
 
     def folder(self, stage: str) -> Path:
         return self.out / STATE / stage

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..codes import ALL
 from ..drawings import Box
 from ..facts import Fact
 from .avatar import Avatar, label_row, sample
@@ -50,6 +51,10 @@ class Avatars:
 
     def parameters(self, thing: Avatar) -> np.ndarray:
         return parameters(thing)
+
+    @property
+    def scales(self) -> Sequence[str]:
+        return (ALL,) * len(parameters(sample(0)))
 
     def labels(self, thing: Avatar) -> Sequence[int]:
         return label_row(thing)

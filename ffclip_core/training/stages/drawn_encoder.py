@@ -40,7 +40,7 @@ class _Encoding(Player):
         rng = share.rng("picture")
         rows = work.data.training[share.rows(len(work.data.training))]
         x = to_network(work.data.pictures[rows], work.device)
-        wanted = codes.w(torch.from_numpy(work.known.parameters[rows]).to(work.device))[:, None]
+        wanted = codes.layers(torch.from_numpy(work.known.parameters[rows]).to(work.device))
         with share.autocast():
             seen = soften(x, rng) if rng.random() < _SOFT else x
             w = self.encoder(resized(seen, self.encoder.input_size))

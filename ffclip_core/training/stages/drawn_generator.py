@@ -1,9 +1,12 @@
-"""A generator of drawings whose every parameter is known: parameters → w → StyleGAN2 synthesis → the drawing.
+"""A generator of drawings whose every parameter is known: parameters → code → StyleGAN2 synthesis → the drawing.
 
-What a picture was drawn from has a code w (codes.Codes), the same for all layers, so W draws things and every attribute
-has its place there, small ones as well as large ones. No adversary and no encoder: L1, most of it where the domain says
-that most is to be seen, and a Laplacian pyramid. When training ends, the generator is made blind to what no parameter
-needs, the mapping network is fitted to the Gaussian of the codes, and latent_avg is set to their mean.
+What a picture was drawn from has a code (codes.Codes), so W draws things and every attribute has its place there, small
+ones as well as large ones. No adversary and no encoder: L1, most of it where the domain says that most is to be seen,
+and a Laplacian pyramid. When training ends, the generator is made blind to what no parameter needs, the mapping network
+is fitted to the Gaussian of the codes, and latent_avg is set to their mean.
+
+Large ones learn their smaller layers first, as those of Karras et al. (2018) do: most is to be learnt there, and a step
+takes a small part of the time.
 """
 
 from __future__ import annotations
@@ -40,8 +43,8 @@ class _Drawing(Player):
 
     def drawn(self, network: Generator, rows: Any) -> Tensor:
         work, codes = self.using
-        w = codes.w(torch.from_numpy(work.known.parameters[rows]).to(work.device))
-        return network(w[:, None].expand(-1, network.num_layers, -1), noise="none")
+        w = codes.layers(torch.from_numpy(work.known.parameters[rows]).to(work.device))
+        return network(w, noise="none")
 
     def forward(self, share: Share) -> dict[str, Tensor]:
         work, _ = self.using

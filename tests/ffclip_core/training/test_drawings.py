@@ -20,7 +20,7 @@ from ffclip.ffclip_core import EMBEDDED, Editor, InputError
 from ffclip.ffclip_core.networks.text_encoder import TextEncoder
 from ffclip.ffclip_core.training import work as work_module
 from ffclip.ffclip_core.training.__main__ import _pictures, main
-from ffclip.ffclip_core.training.codes import Codes
+from ffclip.ffclip_core.training.codes import ALL, Codes
 from ffclip.ffclip_core.training.drawings import Drawings, Known
 from ffclip.ffclip_core.training.edits import edits
 from ffclip.ffclip_core.training.loop import Player, Process, Run, Share, StoppedError, seeded
@@ -99,7 +99,7 @@ def test_what_is_known_of_them_is_kept_on_the_disk(tmp_path: Path, monkeypatch: 
 def test_an_edit_is_to_have_the_parameters_of_its_drawing() -> None:
     things = [SQUARES.sample(seed) for seed in range(200)]
     parameters = torch.from_numpy(rows(things))
-    codes = Codes.of(parameters, 4, 256)
+    codes = Codes.of(parameters, 4, 256, SQUARES.scales)
     w = (codes.w(parameters)[:, None] + codes.offsets).clone()
     found = edits(SQUARES, codes, things, w, np.random.default_rng(0))
     after = torch.from_numpy(rows(found.things))
@@ -113,7 +113,7 @@ def test_an_edit_is_to_have_the_parameters_of_its_drawing() -> None:
 
 def test_more_parameters_than_a_code_has_room_for() -> None:
     with pytest.raises(InputError, match="Drawings with 17 parameters need codes of 34 numbers"):
-        Codes.of(torch.randn(50, 17), 4, latent_dim=32)
+        Codes.of(torch.randn(50, 17), 4, 32, (ALL,) * 17)
 
 
 def test_texts_mean_the_same_without_their_padding() -> None:

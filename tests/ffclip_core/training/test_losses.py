@@ -8,9 +8,10 @@ import golden
 import numpy as np
 import pytest
 import torch
+from ffclip.ffclip_core.errors import InputError
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
-from ffclip.ffclip_core.training.codes import Codes
+from ffclip.ffclip_core.training.codes import ALL, Codes, affine_layers
 from ffclip.ffclip_core.training.losses.autoencoder import (
     face_weights,
     feature_l1,
@@ -33,7 +34,7 @@ def parameters() -> torch.Tensor:
 
 
 def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> None:
-    codes = Codes.of(parameters, 4, LATENT_DIM)
+    codes = Codes.of(parameters, 4, LATENT_DIM, (ALL,) * 5)
     w = codes.w(parameters)
     assert w.shape == (200, LATENT_DIM) and codes.offsets.shape == (4, LATENT_DIM)
     exact = golden.rounding(LATENT_DIM)
@@ -46,7 +47,7 @@ def test_a_code_says_what_a_drawing_was_drawn_from(parameters: torch.Tensor) -> 
 
 
 def test_layers_differ_by_constants_that_have_another_order_in_every_pair_of_channels(parameters: torch.Tensor) -> None:
-    offsets = Codes.of(parameters, 4, LATENT_DIM).offsets
+    offsets = Codes.of(parameters, 4, LATENT_DIM, (ALL,) * 5).offsets
     assert set(offsets.abs().unique().tolist()) == {3.0}
     pairs = offsets[:, :10].reshape(4, 5, 2)
     assert torch.equal(pairs[..., 0], pairs[..., 1])
@@ -56,21 +57,20 @@ def test_layers_differ_by_constants_that_have_another_order_in_every_pair_of_cha
 
 def test_what_hardly_varies_is_not_blown_up(parameters: torch.Tensor) -> None:
     still = torch.cat([parameters, parameters[:, :1] * 0, 0.2 * parameters[:, :1]], 1)
-    scale = Codes.of(still, 4, LATENT_DIM).scale
+    scale = Codes.of(still, 4, LATENT_DIM, (ALL,) * 7).scale
     # As if by 0.05; otherwise the larger the less a parameter varies, by its root.
     spread = torch.cat([parameters.std(0), torch.tensor([0.05]), 0.2 * parameters[:, :1].std(0)])
     assert golden.error(scale * spread.sqrt(), (LATENT_DIM / spread.sum()).sqrt().expand(7)) < golden.rounding(200)
 
 
-def small_generator() -> Generator:
-    return golden.fill(
-        Generator(size=8, channels={4: 6, 8: 6}, latent_dim=LATENT_DIM, num_mapping_layers=1), "stylegan"
-    )
+def small_generator(size: int = 8) -> Generator:
+    channels = {side: 6 for side in (4, 8, 16, 32) if side <= size}
+    return golden.fill(Generator(size=size, channels=channels, latent_dim=LATENT_DIM, num_mapping_layers=1), "stylegan")
 
 
 @torch.no_grad()
 def test_a_restricted_generator_sees_the_directions_alone(parameters: torch.Tensor) -> None:
-    codes, generator = Codes.of(parameters, 4, LATENT_DIM), small_generator()
+    codes, generator = Codes.of(parameters, 4, LATENT_DIM, (ALL,) * 5), small_generator()
     w = codes.w(parameters[:2])[:, None].expand(-1, 4, -1)
     before = generator(w)
     beside = torch.randn(w.shape, generator=torch.Generator().manual_seed(1))
@@ -84,8 +84,31 @@ def test_a_restricted_generator_sees_the_directions_alone(parameters: torch.Tens
 
 
 @torch.no_grad()
+def test_each_layer_sees_the_parameters_of_its_scale_alone(parameters: torch.Tensor) -> None:
+    codes = Codes.of(parameters, 8, LATENT_DIM, ("coarse", "medium", "coarse medium", ALL, "medium"))
+    generator, exact = small_generator(32), golden.rounding(LATENT_DIM)
+    w, whole = codes.layers(parameters[:2]), codes.w(parameters[:2])
+    seen = torch.tensor([[1, 0, 1, 1, 0]] * 4 + [[0, 1, 1, 1, 1]] * 4)
+    assert golden.error(codes.along(w), codes.along(whole)[:, None] * seen) < exact
+    before = generator(w)
+    assert golden.error(generator(whole[:, None].expand(-1, 8, -1)), before) > 0.01
+    codes.restrict(generator)
+    same = golden.rounding(LATENT_DIM, layers=16)
+    assert golden.error(generator(w), before) < same
+    assert golden.error(generator(whole[:, None].expand(-1, 8, -1)), before) < same
+    for i, affines in enumerate(affine_layers(generator)):
+        for affine in affines:
+            assert torch.equal(codes.along(affine.weight).abs().amax(0) > exact, seen[i] > 0)
+
+
+def test_a_parameter_that_no_layer_sees_is_refused(parameters: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="Of 8 layers none is fine"):
+        Codes.of(parameters, 8, LATENT_DIM, (*[ALL] * 4, "fine"))
+
+
+@torch.no_grad()
 def test_the_metric_measures_changes_of_styles_by_their_spread(parameters: torch.Tensor) -> None:
-    codes, generator = Codes.of(parameters, 4, LATENT_DIM), small_generator()
+    codes, generator = Codes.of(parameters, 4, LATENT_DIM, (ALL,) * 5), small_generator()
     w = codes.w(parameters)
     change = torch.randn(5, generator=torch.Generator().manual_seed(1))
     found = (change @ style_metric(generator, codes, w)).square().sum(1)

@@ -10,7 +10,7 @@ import torch
 from ffclip.ffclip_core.networks.encoder import Encoder, StyleHead
 from ffclip.ffclip_core.networks.generator import Generator
 from ffclip.ffclip_core.networks.modulation import Modulator
-from ffclip.ffclip_core.training.codes import Codes
+from ffclip.ffclip_core.training.codes import ALL, Codes
 from ffclip.ffclip_core.training.stages import drawn_encoder, drawn_generator, modulator
 
 LATENT_DIM = 256
@@ -36,7 +36,7 @@ def test_an_encoder_of_drawings_gives_codes_with_the_layers_constants(parameters
         ).eval()
     first = cast(StyleHead, encoder.styles[0]).linear
     first.bias.normal_(generator=torch.Generator().manual_seed(1))
-    codes = Codes.of(parameters, 4, LATENT_DIM)
+    codes = Codes.of(parameters, 4, LATENT_DIM, (ALL,) * parameters.shape[1])
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(2)).clamp(-1, 1)
     before = encoder(x)
     drawn_encoder.finish(encoder, codes)
@@ -50,7 +50,7 @@ def test_a_generator_of_drawings_draws_as_before_and_is_blind_outside_the_direct
         Generator(size=8, channels={4: 6, 8: 6}, latent_dim=LATENT_DIM, num_mapping_layers=1, family="avatars"),
         "stylegan",
     )
-    codes = Codes.of(parameters, generator.num_layers, LATENT_DIM)
+    codes = Codes.of(parameters, generator.num_layers, LATENT_DIM, (ALL,) * parameters.shape[1])
     w = codes.w(parameters[:2])[:, None].expand(-1, generator.num_layers, -1)
     before = generator(w, noise="none")
     drawn_generator.finish(generator, codes, parameters, 1)

@@ -31,7 +31,7 @@ def rows(people: list[Avatar]) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def codes() -> Codes:
-    return Codes.of(rows(PEOPLE), LAYERS, 256)
+    return Codes.of(rows(PEOPLE), LAYERS, 256, AVATARS.scales)
 
 
 @pytest.fixture(scope="module")
