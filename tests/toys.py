@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ffclip.ffclip_core.training.codes import ALL
-from ffclip.ffclip_core.training.facts import Fact
+from ffclip.ffclip_core.training.facts import Fact, values_alone
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 230), "white": (240, 240, 240)}
 NAMES = tuple(COLOURS)
@@ -24,6 +24,8 @@ class Square:
 class Squares:
     attributes = {"square": NAMES, "ground": NAMES}
     spoken = {"square": 2.0, "ground": 1.0}
+    concepts = values_alone(attributes)
+    questions = ()
     prompts = ("red square", "blue square", "green ground", "white ground")
     fingerprint = "squares"
 
@@ -35,6 +37,9 @@ class Squares:
         picture = np.full((size, size, 3), COLOURS[thing.outer], np.uint8)
         picture[size // 4 : -size // 4, size // 4 + thing.left : thing.left - size // 4] = COLOURS[thing.inner]
         return picture
+
+    def faithful(self, thing: Square) -> bool:
+        return True
 
     def parameters(self, thing: Square) -> np.ndarray:
         colours = [value / 127.5 - 1 for name in (thing.inner, thing.outer) for value in COLOURS[name]]

@@ -10,6 +10,11 @@ from typing import Any
 from ..errors import InputError
 
 
+def brought_domain(named: str) -> Any:
+    """A domain of drawings."""
+    return brought(named, "domain", "an object that has all of drawings.Domain")
+
+
 def brought(named: str, what: str, wanted: str) -> Any:
     """The object, of a module that is installed or lies in the folder in which the command was started. what: what it
     is to be; wanted: how it has to be made, for people. Raises InputError."""

@@ -11,16 +11,16 @@ import io
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..errors import InputError
-from .facts import Attributes, Fact, facts_of_picture
+from .facts import Attributes, Concepts, Fact, Sayings
 from .loop.storage import storing, write_whole
 from .sources import Example
 from .sources.in_order import cores, in_order
@@ -28,8 +28,20 @@ from .sources.in_order import cores, in_order
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, as parts of a picture's side."""
 
+TEST_SEEDS = 900_000_000
+"""Drawings from this seed on are never trained on."""
+
 _BLOCK = 16
 _CAPTIONS = 3
+
+
+class Question(NamedTuple):
+    """A prompt and what it says; kind: the row of the table that it is of, "single" for what says one thing in words
+    that captions have."""
+
+    kind: str
+    prompt: str
+    facts: tuple[Fact, ...]
 
 
 @runtime_checkable
@@ -48,6 +60,16 @@ class Domain(Protocol):
         ...
 
     @property
+    def concepts(self) -> Concepts:
+        """All that captions may say; where nothing but values, facts.values_alone(attributes)."""
+        ...
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        """What an evaluation asks for."""
+        ...
+
+    @property
     def prompts(self) -> Sequence[str]:
         """Texts that sample sheets, report and manifest ask for."""
         ...
@@ -63,6 +85,11 @@ class Domain(Protocol):
 
     def draw(self, thing: Any, size: int) -> np.ndarray:
         """Its picture, uint8 [size, size, 3]."""
+        ...
+
+    def faithful(self, thing: Any) -> bool:
+        """Whether the picture follows from the parameters alone. A generator learns of no others; those, such as worn
+        ones, are for encoder and texts."""
         ...
 
     def parameters(self, thing: Any) -> np.ndarray:
@@ -124,12 +151,17 @@ class Drawings:
         return self.domain.sample(self.seed + row)
 
 
+def sayings(domain: Domain) -> Sayings:
+    """What captions say of its things."""
+    return Sayings(domain.attributes, domain.spoken, domain.concepts)
+
+
 def _drawn(domain: Domain, start: int, size: int) -> list[Example]:
-    found = []
+    found, said = [], sayings(domain)
     for seed in range(start, start + _BLOCK):
         thing, stream = domain.sample(seed), random.Random(f"{seed}/captions")
         labels, rng = np.array(domain.labels(thing)), np.random.default_rng([seed, 1])
-        facts = [facts_of_picture(labels, domain.attributes, domain.spoken, rng) for _ in range(_CAPTIONS)]
+        facts = [said.of_picture(labels, rng) for _ in range(_CAPTIONS)]
         captions = tuple(domain.caption(each, stream) for each in facts if each)
         found.append(Example(picture=domain.draw(thing, size), captions=captions))
     return found
@@ -137,11 +169,13 @@ def _drawn(domain: Domain, start: int, size: int) -> list[Example]:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """Of the drawings in rows 0 to N: parameters float32 [N, P], labels int64 [N, attributes], focus float32 [N, 4]."""
+    """Of the drawings in rows 0 to N: parameters float32 [N, P], labels int64 [N, attributes], focus float32 [N, 4],
+    faithful bool [N]."""
 
     parameters: np.ndarray
     labels: np.ndarray
     focus: np.ndarray
+    faithful: np.ndarray
 
     @classmethod
     def of(cls, drawings: Drawings, rows: int, path: Path) -> Known:
@@ -150,8 +184,8 @@ class Known:
         if path.exists():
             with np.load(path) as stored:
                 if str(stored["mark"]) == mark:
-                    return cls(stored["parameters"], stored["labels"], stored["focus"])
-        columns: tuple[list[Any], ...] = ([], [], [])
+                    return cls(*(stored[each.name] for each in fields(cls)))
+        columns: tuple[list[Any], ...] = ([], [], [], [])
         domain = drawings.domain
         with ProcessPoolExecutor(cores()) as executor:
             known = partial(_known, domain)
@@ -160,7 +194,8 @@ class Known:
             for block in in_order(known, shifted, executor, 2 * cores()):
                 for column, values in zip(columns, block, strict=True):
                     column.extend(values)
-        found = cls(*(np.array(c, kind) for c, kind in zip(columns, (np.float32, np.int64, np.float32), strict=True)))
+        kinds = (np.float32, np.int64, np.float32, bool)
+        found = cls(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
         nothing = ~((found.labels >= 0) & [domain.spoken.get(name, 0) > 0 for name in domain.attributes]).any(1)
         if nothing.any():
             seed = drawings.seed + int(nothing.argmax())
@@ -171,6 +206,8 @@ class Known:
         return found
 
 
-def _known(domain: Domain, seeds: Iterable[int]) -> tuple[list[Any], list[Any], list[Any]]:
+def _known(domain: Domain, seeds: Iterable[int]) -> tuple[list[Any], ...]:
     things = [domain.sample(seed) for seed in seeds]
-    return [domain.parameters(t) for t in things], [domain.labels(t) for t in things], [domain.focus(t) for t in things]
+    return tuple(
+        [tell(t) for t in things] for tell in (domain.parameters, domain.labels, domain.focus, domain.faithful)
+    )

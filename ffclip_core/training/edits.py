@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from .codes import Codes
-from .drawings import Domain
-from .facts import facts_of_picture
+from .drawings import Domain, sayings
 
 _NOTHING_NEW = 0.1
 
@@ -31,11 +30,11 @@ class Edits:
 def edits(domain: Domain, codes: Codes, things: Sequence[Any], w: Tensor, rng: np.random.Generator) -> Edits:
     """A random edit of each of these things, whose pictures have the codes w [B, L, D]. One in ten captions says only
     what is true already."""
-    stream = random.Random(int(rng.integers(2**62)))
+    stream, said = random.Random(int(rng.integers(2**62))), sayings(domain)
     after, captions = [], []
     for thing in things:
         if rng.random() < _NOTHING_NEW:
-            facts = facts_of_picture(np.array(domain.labels(thing)), domain.attributes, domain.spoken, rng)
+            facts = said.of_picture(np.array(domain.labels(thing)), rng)
             after.append(thing)
         else:
             facts = domain.random_edit(thing, stream)

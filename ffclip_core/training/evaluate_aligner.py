@@ -15,7 +15,7 @@ import torch
 from .. import EMBEDDED, Editor
 from ..networks.aligner import Aligner
 from .avatars import alignment_report as figures
-from .avatars.judge import load_judge
+from .evaluation.drawn_judge import load_judge
 
 
 def main() -> None:

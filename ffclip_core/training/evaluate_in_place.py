@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import EMBEDDED, Editor
 from .avatars import in_place_report as figures
-from .avatars.judge import load_judge
+from .evaluation.drawn_judge import load_judge
 
 
 def main() -> None:

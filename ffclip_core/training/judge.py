@@ -1,6 +1,6 @@
-"""Train the judge of edits, a small classifier of the drawn attributes.
+"""Train the judge of a domain's edits, a small classifier of what is drawn.
 
-python -m ffclip.ffclip_core.training.judge DATA RUN [--pictures 60000]
+python -m ffclip.ffclip_core.training.judge DATA RUN --domain module:name [--size 64] [--pictures 60000]
 
 It is trained on the drawings of the first seeds, which are drawn into DATA where they are not there yet.
 """
@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from .avatars.command import count, learning, parser, train
-from .avatars.domain import AVATARS
-from .avatars.judge import Judge
-from .avatars.vocabulary import SIZE
+from .brought import brought_domain
 from .drawings import Drawings, Known
+from .evaluation.drawn_judge import DrawnJudge
 from .loop import Player, Run, Share, fit, wait_for_all
 from .losses.labels import attribute_losses
 from .pictures import roughen, to_network
@@ -27,15 +26,17 @@ JUDGE = "judge.pt"
 
 
 def _worker(run: Run, arguments: argparse.Namespace) -> None:
-    drawings, folder = Drawings(AVATARS, SIZE), arguments.data / "pictures"
+    drawings = Drawings(brought_domain(arguments.domain), arguments.size)
+    folder = arguments.data / "pictures"
     if run.rank == 0:
-        prepare(drawings, folder, SIZE, limit=arguments.pictures)
+        prepare(drawings, folder, arguments.size, limit=arguments.pictures)
         Known.of(drawings, arguments.pictures, arguments.data / "known.npz")
     wait_for_all()
     pictures = load(folder).pictures
     known = Known.of(drawings, arguments.pictures, arguments.data / "known.npz")
     labels = torch.from_numpy(known.labels).long().to(run.device)
-    judge = Judge().to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    judge = DrawnJudge(drawings.domain.attributes)
+    judge.to(run.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def losses(share: Share) -> dict[str, Tensor]:
         rows = share.rows(len(pictures))
@@ -45,11 +46,13 @@ def _worker(run: Run, arguments: argparse.Namespace) -> None:
     player = Player.of("judge", judge, losses, learning(arguments))
     fit(run, [player])
     if run.rank == 0:
-        torch.save(judge.cpu().state_dict(), run.folder / JUDGE)
+        judge.cpu().save(run.folder / JUDGE)
 
 
 def main() -> None:
     options = parser(__doc__, steps=1500, batch=48, learning_rate=2e-3)
+    options.add_argument("--domain", required=True, help="such as ffclip.ffclip_core.training.avatars.domain:AVATARS")
+    options.add_argument("--size", type=count, default=64, help="side of the drawings, px; the judge looks at 64")
     options.add_argument("--pictures", type=count, default=60_000, help="how many are drawn")
     train(_worker, options.parse_args())
 

@@ -23,10 +23,11 @@ from ...faces.drawn import Frame, find_drawn_faces, see
 from ...faces.face import Face
 from ...networks.aligner import Aligner
 from ...pictures import prepare
-from .avatar import TEST_SEEDS, Avatar, label_row, sample
+from ..drawings import TEST_SEEDS
+from ..evaluation.drawn_judge import DrawnJudge
+from ..evaluation.tables import table
+from .avatar import Avatar, label_row, sample
 from .framings import KINDS, Framing, busy, draw_framed, frame_of, gradient
-from .judge import Judge
-from .report import table
 from .vocabulary import ATTRIBUTES
 
 _CORNERS = (-1 - 1j, -1 + 1j, 1 + 1j, 1 - 1j)
@@ -69,7 +70,7 @@ def cut(image: Tensor, face: Face, size: int) -> Tensor:
 class Measuring:
     """A family with an aligner of its own at work; count: avatars in each kind of picture."""
 
-    def __init__(self, editor: Editor, aligner: Aligner, judge: Judge, count: int) -> None:
+    def __init__(self, editor: Editor, aligner: Aligner, judge: DrawnJudge, count: int) -> None:
         self.editor, self.aligner, self.judge, self.count = editor, aligner, judge, count
         self.rows = [row for kind in tqdm(KINDS, "kinds") for row in self._kind(kind)]
 

@@ -16,9 +16,6 @@ from ..facts import Fact
 from . import colours
 from .vocabulary import ATTRIBUTES, HAIR_COLOURS, NO_HAIR_SEEN, is_held_out
 
-TEST_SEEDS = 900_000_000
-"""Avatars from this seed on are never trained on."""
-
 EYES_PLACE = "place of the eyes"
 _WEIGHTS = {
     "facial_hair": (5, 3, 3),

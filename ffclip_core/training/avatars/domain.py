@@ -15,13 +15,13 @@ import numpy as np
 
 from ..codes import ALL
 from ..drawings import Box
-from ..facts import Fact
+from ..facts import Fact, values_alone
 from .avatar import Avatar, label_row, sample
 from .captions import caption
 from .drawing import draw, face_box
 from .edits import SPOKEN, random_edit
 from .parameters import parameters
-from .prompts import EVALUATION_PROMPTS, SHEET_PROMPTS
+from .prompts import EVALUATION_PROMPTS, QUESTIONS, SHEET_PROMPTS
 from .vocabulary import ATTRIBUTES
 
 _DRAWN_BY = ("dicebear-core", "dicebear-styles", "resvg_py")
@@ -32,6 +32,8 @@ class Avatars:
 
     attributes = ATTRIBUTES
     spoken = SPOKEN
+    concepts = values_alone(ATTRIBUTES)
+    questions = QUESTIONS
     prompts = tuple(dict.fromkeys((*SHEET_PROMPTS, *(text for text, _ in EVALUATION_PROMPTS))))
 
     @property
@@ -48,6 +50,9 @@ class Avatars:
 
     def draw(self, thing: Avatar, size: int) -> np.ndarray:
         return draw(thing, size)
+
+    def faithful(self, thing: Avatar) -> bool:
+        return True
 
     def parameters(self, thing: Avatar) -> np.ndarray:
         return parameters(thing)

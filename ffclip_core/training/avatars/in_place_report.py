@@ -20,11 +20,12 @@ from tqdm import tqdm
 from ... import Editor
 from ...faces import in_place
 from ...faces.alignment import cut
-from .avatar import TEST_SEEDS, applicable, label_row, sample
+from ..drawings import TEST_SEEDS
+from ..evaluation.drawn_judge import DrawnJudge
+from ..evaluation.tables import table
+from .avatar import applicable, label_row, sample
 from .framings import KINDS, draw_framed, true_placement
-from .judge import Judge
 from .prompts import EVALUATION_PROMPTS
-from .report import table
 from .vocabulary import ATTRIBUTES
 
 _NAMES = list(ATTRIBUTES)
@@ -45,7 +46,7 @@ class Edit(NamedTuple):
     untouched: float
 
 
-def report(editor: Editor, judge: Judge, count: int) -> str:
+def report(editor: Editor, judge: DrawnJudge, count: int) -> str:
     """All figures as Markdown."""
     edits = [_edit(editor, judge, kind, i) for kind in tqdm(KINDS, "kinds") for i in range(count)]
     head = ("found", "right", "kept", "drawn: right", "kept", "untouched")
@@ -62,7 +63,7 @@ def report(editor: Editor, judge: Judge, count: int) -> str:
     ])  # fmt: skip
 
 
-def _edit(editor: Editor, judge: Judge, kind: str, i: int) -> Edit:
+def _edit(editor: Editor, judge: DrawnJudge, kind: str, i: int) -> Edit:
     stream = random.Random(f"in place/{kind}/{i}")
     person = sample(TEST_SEEDS + _KEPT_APART + i)
     while True:
@@ -89,7 +90,7 @@ def _edit(editor: Editor, judge: Judge, kind: str, i: int) -> Edit:
 
 
 @torch.no_grad()
-def _read(judge: Judge, crop: Tensor) -> np.ndarray:
+def _read(judge: DrawnJudge, crop: Tensor) -> np.ndarray:
     return np.array([int(logits.argmax()) for logits in judge(crop.permute(0, 3, 1, 2) * 2 - 1).values()])
 
 

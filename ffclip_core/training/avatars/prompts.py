@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..drawings import Question
 from ..facts import Fact
-from .vocabulary import HAIR_COLOURS
+from .vocabulary import HAIR_COLOURS, is_held_out
 
 SHEET_PROMPTS = (
     "Purple hair",
@@ -108,3 +109,10 @@ EVALUATION_PARAPHRASES: tuple[tuple[str, tuple[Fact, ...], bool], ...] = (
     ("wearing a cap", (("hair", "hat"),), True),
 )
 """Wordings that caption() never makes: (prompt, facts, whether its telling word is new to the text tower too)."""
+
+QUESTIONS: tuple[Question, ...] = (
+    *(Question("single", prompt, facts) for prompt, facts in EVALUATION_PROMPTS),
+    *(Question("pair, unseen" if is_held_out(f) else "pair", prompt, f) for prompt, f in EVALUATION_PAIRS),
+    *(Question("paraphrase, new word" if new else "paraphrase", p, f) for p, f, new in EVALUATION_PARAPHRASES),
+)
+"""All that the evaluation asks for."""

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .avatar import TEST_SEEDS, sample
+from ..drawings import TEST_SEEDS
+from .avatar import sample
 from .source import described_example, drawn_pair
 from .text_edits import text_edits
 

@@ -26,7 +26,9 @@ from ..pictures import resized, save_sheet, soften, to_network
 from ..work import Work
 
 NAME, GIVES, WHAT = "autoencoder", ("generator", "encoder"), "generator and encoder, as an auto-encoder"
-CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24, 128: 16, 256: 16, 512: 8, 1024: 8}
+CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24}
+LARGE_CHANNELS = {4: 160, 8: 160, 16: 128, 32: 80, 64: 40, 128: 24, 256: 12, 512: 8, 1024: 8}
+"""Of pictures of more than 64 px."""
 _STILL = 0.7  # The part of the steps after which batch statistics are frozen: colours depend on no neighbours.
 _SOFT = 0.25
 _FITTED = 20_000  # Codes that the mapping network is fitted to, at most.
@@ -34,19 +36,20 @@ _FITTED = 20_000  # Codes that the mapping network is fitted to, at most.
 
 def new_generator(work: Work, latent_dim: int) -> Generator:
     size = work.data.size
-    channels = {side: count for side, count in CHANNELS.items() if side <= size}
+    channels = {side: count for side, count in (CHANNELS if size <= 64 else LARGE_CHANNELS).items() if side <= size}
     return Generator(size=size, channels=channels, latent_dim=latent_dim, num_mapping_layers=4, family=work.family)
 
 
-def new_encoder(work: Work, num_layers: int, latent_dim: int) -> Encoder:
-    side = min(256, max(64, work.data.size))
+def new_encoder(work: Work, num_layers: int, latent_dim: int, deltas: bool = True) -> Encoder:
+    side = min(128, max(64, work.data.size))
     return Encoder(
         num_layers=num_layers,
         latent_dim=latent_dim,
         input_size=(side, side),
         widths=(32, 64, 128, 256),
         blocks=(1, 1, 2, 2),
-        pyramid_width=128,
+        pyramid_width=128 if deltas else 96,
+        deltas=deltas,
         family=work.family,
     )
 

@@ -1,7 +1,8 @@
 """An e4e encoder of drawings: picture → the W+ code of what it is drawn from.
 
 The code of each picture is known (codes.Codes), so the encoder learns it by regression; every parameter of a drawing
-counts there, small ones as well as large ones.
+counts there, small ones as well as large ones. Where layers have codes of their own, none is what differs from the
+first.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ class _Encoding(Player):
     def __init__(self, work: Work) -> None:
         super().__init__(NAME, work.learning(NAME))
         generator = work.parts["generator"]
-        self.encoder = new_encoder(work, generator.num_layers, generator.latent_dim)
+        codes = work.space(generator.num_layers, generator.latent_dim)
+        deltas = bool(codes.seen.all())
+        self.encoder = new_encoder(work, generator.num_layers, generator.latent_dim, deltas)
         self.to(work.device)
         self.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.using = (work, work.space(generator.num_layers, generator.latent_dim).to(work.device))
+        self.using = (work, codes.to(work.device))
 
     def forward(self, share: Share) -> dict[str, Tensor]:
         work, codes = self.using
@@ -60,7 +63,9 @@ def train(work: Work) -> None:
 
 @torch.no_grad()
 def finish(encoder: Encoder, codes: Codes) -> None:
-    """Move the mean code out of the first head's bias into latent_avg, and add the layers' constants."""
-    first = cast(StyleHead, encoder.styles[0]).linear
-    encoder.latent_avg.copy_(codes.offsets + first.bias * first.lr_mul)
-    first.bias.zero_()
+    """Move the mean codes out of the heads' biases into latent_avg, and add the layers' constants."""
+    linears = [cast(StyleHead, head).linear for head in encoder.styles]
+    encoder.latent_avg.copy_(codes.offsets)
+    for i, linear in enumerate(linears[:1] if encoder.deltas else linears):
+        encoder.latent_avg[slice(None) if encoder.deltas else i] += linear.bias * linear.lr_mul
+        linear.bias.zero_()

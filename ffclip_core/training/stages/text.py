@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from ...networks.image_encoder import ImageEncoder
 from ...networks.text_encoder import TextEncoder
+from ..drawings import sayings
 from ..effects import FEWEST, MOST
-from ..facts import facts_of_picture, truth_matrix
 from ..loop import Player, Share, gather
 from ..losses.labels import attribute_losses
 from ..losses.text import sigmoid_loss, softmax_loss
@@ -77,7 +77,8 @@ class _Clip(Player):
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
         if work.drawings:
-            counts = map(len, work.drawings.domain.attributes.values())
+            self.sayings = sayings(work.drawings.domain)
+            counts = map(len, self.sayings.attributes.values())
             self.heads = nn.ModuleList(nn.Linear(EMBED_DIM, count) for count in counts)
         self.to(work.device)
         self.using = (work.data, work.weights(NAME), work.device, work)
@@ -119,9 +120,9 @@ class _Clip(Player):
         assert work.drawings is not None  # noqa: S101
         domain, stream = work.drawings.domain, random.Random(share.seed_of("words"))
         labels = work.known.labels[whole]
-        facts = [facts_of_picture(row, domain.attributes, domain.spoken, rng) for row in labels]
+        facts = [self.sayings.of_picture(row, rng) for row in labels]
         seen = torch.from_numpy(np.stack(self._seen(share, list(labels))))
-        truth = truth_matrix(self._seen(share, facts), seen, domain.attributes)
+        truth = self.sayings.truth(self._seen(share, facts), seen)
         return [domain.caption(each, stream) for each in facts], truth
 
     @staticmethod

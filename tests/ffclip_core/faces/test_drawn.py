@@ -18,9 +18,10 @@ from ffclip.ffclip_core.faces.drawn import CONFIDENT, find_drawn_faces
 from ffclip.ffclip_core.faces.face import Face
 from ffclip.ffclip_core.networks.aligner import Aligner
 from ffclip.ffclip_core.training.avatars.alignment_report import corner_error
-from ffclip.ffclip_core.training.avatars.avatar import TEST_SEEDS, sample
+from ffclip.ffclip_core.training.avatars.avatar import sample
 from ffclip.ffclip_core.training.avatars.framings import KINDS, Framing, busy, draw_framed, frame_of, gradient
 from ffclip.ffclip_core.training.avatars.wide import FRAME_MIDDLE, POINTS
+from ffclip.ffclip_core.training.drawings import TEST_SEEDS
 
 # Of the frame's side. The encoder was trained on frames 2 % to 4 % off.
 TYPICAL, WORST = 0.015, 0.05

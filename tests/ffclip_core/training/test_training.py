@@ -20,11 +20,11 @@ from ffclip.ffclip_core.dev import ROOT
 # prompts, test_wide.py and test_drawn.py have all kinds of pictures.
 COMMANDS = """
 import runpy, shutil, sys
-from ffclip.ffclip_core.training.avatars import framings, prompts
+from ffclip.ffclip_core.training.avatars import framings
+from ffclip.ffclip_core.training.avatars.domain import Avatars
 for kind in framings.KINDS.keys() - {"whole drawing", "cut to a circle", "mirrored", "all at once"}:
     del framings.KINDS[kind]
-for name in ("EVALUATION_PROMPTS", "EVALUATION_PAIRS", "EVALUATION_PARAPHRASES"):
-    setattr(prompts, name, getattr(prompts, name)[:1] + getattr(prompts, name)[-1:])
+Avatars.questions = list({question.kind: question for question in Avatars.questions}.values())
 for line in sys.argv[1:]:
     name, *arguments = line.split()
     sys.argv = [name, *arguments]
@@ -34,6 +34,8 @@ for line in sys.argv[1:]:
         runpy.run_module("ffclip.ffclip_core.training." + name, run_name="__main__", alter_sys=True)
 """
 
+AVATARS = "ffclip.ffclip_core.training.avatars.domain:AVATARS"
+
 
 @pytest.mark.slow
 def test_the_commands_make_an_aligner_and_measure_a_family(tmp_path: Path) -> None:
@@ -42,9 +44,9 @@ def test_the_commands_make_an_aligner_and_measure_a_family(tmp_path: Path) -> No
     parts = [f"copy {path} models" for path in sorted(EMBEDDED.glob("*.safetensors")) if path.stem != "aligner"]
     (tmp_path / "models").mkdir()
     lines = [
-        f"judge data judge {few} --pictures 4",
+        f"judge data judge {few} --pictures 4 --domain {AVATARS}",
         *parts,
-        "evaluate judge/judge.pt --models models --count 3 --per-prompt 1 --out evaluation.md",
+        f"evaluate judge/judge.pt --domain {AVATARS} --models models --count 3 --per-prompt 1 --out evaluation.md",
         f"train_aligner data models/aligner {few} --drawings 3",
         f"copy {EMBEDDED / 'family.json'} models",
         "list_known_words --out models/known.json",

@@ -14,8 +14,9 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.ffclip_core.training.avatars import in_place_report as report
-from ffclip.ffclip_core.training.avatars.avatar import TEST_SEEDS, applicable, label_row, sample
+from ffclip.ffclip_core.training.avatars.avatar import applicable, label_row, sample
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES
+from ffclip.ffclip_core.training.drawings import TEST_SEEDS
 
 NAMES = list(ATTRIBUTES)
 FACT = ("facial_hair", "beard")

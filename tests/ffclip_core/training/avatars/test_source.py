@@ -12,11 +12,12 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
 from ffclip.ffclip_core.training.avatars import write_folder as command
-from ffclip.ffclip_core.training.avatars.avatar import TEST_SEEDS, sample
+from ffclip.ffclip_core.training.avatars.avatar import sample
 from ffclip.ffclip_core.training.avatars.colours import rgb
 from ffclip.ffclip_core.training.avatars.drawing import draw
 from ffclip.ffclip_core.training.avatars.text_edits import text_edits
 from ffclip.ffclip_core.training.avatars.write_folder import write_folder
+from ffclip.ffclip_core.training.drawings import TEST_SEEDS
 from ffclip.ffclip_core.training.sources import prepare
 from PIL import Image
 

@@ -6,6 +6,7 @@ drawing at sight, and the edit is a list of which drawing each one becomes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,22 +19,39 @@ from torch import Tensor
 pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 
-from ffclip.ffclip_core.training.avatars import evaluation as evaluation_module
-from ffclip.ffclip_core.training.avatars import report as report_module
 from ffclip.ffclip_core.training.avatars.avatar import Avatar, applicable, label_row
+from ffclip.ffclip_core.training.avatars.domain import Avatars
 from ffclip.ffclip_core.training.avatars.drawing import draw
-from ffclip.ffclip_core.training.avatars.evaluation import Evaluation
 from ffclip.ffclip_core.training.avatars.vocabulary import ATTRIBUTES, SIZE
+from ffclip.ffclip_core.training.drawings import TEST_SEEDS, Question
+from ffclip.ffclip_core.training.evaluation import drawings as evaluation_module
+from ffclip.ffclip_core.training.evaluation import tables as report_module
+from ffclip.ffclip_core.training.evaluation.drawings import Evaluation
+from ffclip.ffclip_core.training.facts import Fact
 from ffclip.ffclip_core.training.pictures import to_network
 
 NAMES = list(ATTRIBUTES)
 FACT = ("hair_colour", "pink")
 
 
+class People(Avatars):
+    """Some persons, and their edits as the seed makes them, not plain."""
+
+    def __init__(self, people: list[Avatar]) -> None:
+        self.people = people
+
+    def sample(self, seed: int) -> Avatar:
+        return self.people[seed - TEST_SEEDS]
+
+    def edit(self, thing: Avatar, facts: Iterable[Fact]) -> Avatar:
+        return thing.edit(facts)
+
+
 class Drawings:
     """All drawings of the test, by number; the parts of a family and a judge that look them up."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: list[Avatar]) -> None:
+        self.domain = People(people)
         self.pictures: list[np.ndarray] = []
         self.labels: list[list[int]] = []
         self.mistaken: dict[int, int] = {}  # What the encoder takes for another.
@@ -55,9 +73,6 @@ class Drawings:
     def encoder(self, x: Tensor) -> Tensor:
         return torch.tensor([float(self.mistaken.get(i, i)) for i in self.find(x)]).view(-1, 1, 1)
 
-    def generator(self, w: Tensor) -> Tensor:
-        return to_network(np.stack([self.pictures[int(i)] for i in w.flatten()]))
-
     def modulator(self, w: Tensor, e: Tensor) -> Tensor:
         return torch.tensor([float(self.edits.get(int(i), int(i))) for i in w.flatten()]).view(-1, 1, 1) - w
 
@@ -69,8 +84,20 @@ class Drawings:
         }
 
 
+class Looking:
+    """The generator."""
+
+    size, family = SIZE, "avatars"
+
+    def __init__(self, drawings: Drawings) -> None:
+        self.drawings = drawings
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return to_network(np.stack([self.drawings.pictures[int(i)] for i in w.flatten()]))
+
+
 @pytest.fixture
-def drawings(monkeypatch: pytest.MonkeyPatch) -> Drawings:
+def drawings() -> Drawings:
     """Six persons, of whom one has pink hair already and one has none; see the tests for what becomes of the rest."""
     values = {
         "hair": "short", "hair_colour": "brown", "facial_hair": "none", "glasses": "none",
@@ -80,24 +107,23 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> Drawings:
     people = [
         Avatar(seed, values | special.get(seed, {"glasses": "sunglasses"} if seed == 3 else {})) for seed in range(6)
     ]
-    monkeypatch.setattr(evaluation_module, "sample", lambda seed: people[seed - evaluation_module.TEST_SEEDS])
-    return Drawings()
+    return Drawings(people)
 
 
 def evaluation_of(drawings: Drawings) -> Evaluation:
-    for i in range(6):
-        drawings.add(evaluation_module.sample(evaluation_module.TEST_SEEDS + i))
+    for person in drawings.domain.people:
+        drawings.add(person)
     text_encoder = SimpleNamespace(encode=lambda prompts: torch.zeros(len(prompts), 1))
     editor = SimpleNamespace(
-        encoder=drawings.encoder, generator=drawings.generator, modulator=drawings.modulator, text_encoder=text_encoder
+        encoder=drawings.encoder, generator=Looking(drawings), modulator=drawings.modulator, text_encoder=text_encoder
     )
-    return Evaluation(editor, drawings.judge, 6)  # pyright: ignore[reportArgumentType]
+    return Evaluation(drawings.domain, editor, drawings.judge, 6)  # pyright: ignore[reportArgumentType]
 
 
 def test_figures_of_a_prompt(drawings: Drawings) -> None:
     evaluation = evaluation_of(drawings)
-    able = [person for person in evaluation.avatars if applicable(person, (FACT,)) and FACT not in person.facts()]
-    assert able == evaluation.avatars[:4]
+    able = [person for person in evaluation.things if applicable(person, (FACT,)) and FACT not in person.facts()]
+    assert able == evaluation.things[:4]
     start = [drawings.add(person) for person in able]
     targets = [drawings.add(person.edit([FACT])) for person in able]
     drawings.edits = {
@@ -125,7 +151,7 @@ def test_figures_of_a_prompt(drawings: Drawings) -> None:
 
 def test_a_perfect_family_and_one_that_does_nothing(drawings: Drawings) -> None:
     evaluation = evaluation_of(drawings)
-    for number, person in enumerate(evaluation.avatars[:4]):
+    for number, person in enumerate(evaluation.things[:4]):
         drawings.edits[number] = drawings.add(person.edit([FACT]))
     perfect = evaluation.score("Pink hair", (FACT,), number=0, most=100)
     assert {perfect[name] for name in ("success", "kept", "all kept", "target", "inverted target")} == {1.0}
@@ -140,7 +166,7 @@ def test_a_prompt_that_nobody_can_be_asked_has_no_figures(drawings: Drawings) ->
 
 def test_not_all_prompts_are_asked_of_the_same_avatars(drawings: Drawings) -> None:
     evaluation = evaluation_of(drawings)
-    drawings.edits[0] = drawings.add(evaluation.avatars[0].edit([FACT]))
+    drawings.edits[0] = drawings.add(evaluation.things[0].edit([FACT]))
     scores = [evaluation.score("Pink hair", (FACT,), number, most=2) for number in range(20)]
     assert {score["n"] for score in scores} == {2} and {score["success"] for score in scores} == {0, 1 / 2}
 
@@ -169,12 +195,12 @@ def test_rows_of_edits(drawings: Drawings, monkeypatch: pytest.MonkeyPatch) -> N
     asked = [("hair_colour", "pink"), ("expression", "happy"), ("facial_hair", "beard")]
     two = (("hair", "bob"), ("eyes", "closed"))
     answers = iter([edit for fact in asked for _ in range(4) for edit in (two, (fact,))])
-    monkeypatch.setattr(evaluation_module, "random_edit", lambda person, stream: next(answers))
-    assert evaluation.avatars[3].labels()["eyes"] is None, "what cannot be seen counts nowhere"
-    people = list(evaluation.avatars[:4])
+    monkeypatch.setattr(People, "random_edit", lambda self, person, stream: next(answers))
+    assert evaluation.things[3].labels()["eyes"] is None, "what cannot be seen counts nowhere"
+    people = list(evaluation.things[:4])
     for number, fact in enumerate(asked):
         for i, person in enumerate(people):
-            people[i] = after = person.edit_plainly([fact])
+            people[i] = after = person.edit([fact])
             if (number, i) == (2, 2):
                 after = after.edit([("clothes", "hoodie")])
             if (number, i) == (1, 1):
@@ -188,9 +214,24 @@ def test_rows_of_edits_that_never_happen(drawings: Drawings) -> None:
 
 
 def test_several_facts_are_read_together() -> None:
-    read = np.array([[0, 1], [0, 2], [3, 1]])
-    assert evaluation_module._reads(read, [(0, 0)]) == pytest.approx(2 / 3, rel=1e-9)
-    assert evaluation_module._reads(read, [(0, 0), (1, 1)]) == pytest.approx(1 / 3, rel=1e-9)
+    read = [np.array(row) for row in ([0, 1], [0, 2], [3, 1])]
+    assert [evaluation_module.reads(row, {0: {0}}) for row in read] == [True, True, False]
+    assert [evaluation_module.reads(row, {0: {0, 3}, 1: {1}}) for row in read] == [True, False, True]
+
+
+def test_what_is_right_after_an_edit(drawings: Drawings) -> None:
+    """Of words that mean several values each of them; of comparatives what they lead to."""
+    evaluation = evaluation_of(drawings)
+    hair = list(ATTRIBUTES["hair"])
+    short, bob, long = (hair.index(name) for name in ("short", "bob", "long wavy"))
+    drawings.domain.concepts = {("hair", "no bun"): ["short", "bob"], ("hair", "longer"): ["long wavy"]}
+
+    def wanted(value: str, before: int, after: int) -> dict[int, set[int]]:
+        return evaluation._wanted(np.array([before]), np.array([after]), [("hair", value)])
+
+    assert wanted("no bun", long, short) == {0: {short, bob}} == wanted("no bun", bob, bob)
+    assert wanted("longer", short, bob) == {0: {bob}} and wanted("longer", bob, long) == {0: {long}}
+    assert wanted("longer", short, -1) == {}
 
 
 def test_errors_are_told_in_steps_of_a_picture() -> None:
@@ -201,16 +242,20 @@ def test_errors_are_told_in_steps_of_a_picture() -> None:
     assert report_module._errors(found, drawn) == "Mean absolute error 19.12 of 255, PSNR 23.0 dB."
 
 
-def test_the_report_has_the_figures_in_its_tables(drawings: Drawings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_has_the_figures_in_its_tables(drawings: Drawings) -> None:
     drawings.mistaken = {0: 4}  # Brown hair comes back as pink.
     evaluation = evaluation_of(drawings)
-    people = evaluation.avatars
+    people = evaluation.things
     pair, unseen = (FACT, ("expression", "happy")), (("hair", "afro"), ("hair_colour", "blonde"))
     beard = (("facial_hair", "beard"),)
-    monkeypatch.setattr(report_module, "EVALUATION_PROMPTS", (("Pink hair", (FACT,)), ("Beard", beard)))
-    monkeypatch.setattr(report_module, "EVALUATION_PAIRS", (("pink hair, happy", pair), ("blonde afro", unseen)))
-    paraphrases = (("her hair is pink now", (FACT,), False), ("neutral", (("expression", "neutral"),), True))
-    monkeypatch.setattr(report_module, "EVALUATION_PARAPHRASES", paraphrases)
+    drawings.domain.questions = (
+        Question("single", "Pink hair", (FACT,)),
+        Question("single", "Beard", beard),
+        Question("pair", "pink hair, happy", pair),
+        Question("pair, unseen", "blonde afro", unseen),
+        Question("paraphrase", "her hair is pink now", (FACT,)),
+        Question("paraphrase, new word", "neutral", (("expression", "neutral"),)),
+    )
     for person in people:
         for facts in ((FACT,), pair, unseen, beard):
             drawings.add(person.edit(facts))
@@ -227,8 +272,8 @@ def test_the_report_has_the_figures_in_its_tables(drawings: Drawings, monkeypatc
     assert found[2] == "0.0 %" and found[-1] == "6"
     means = {row[0]: row[1:] for row in rows if len(row) == 7}
     assert means["all single prompts"][0] == "37.5 %" and means["all single prompts"][-1] == "10"
-    assert means["single: hair colour"] == [*pink, "4"] and means["single: beard"] == found[2:]
-    assert means["single: hairstyle"] == ["–"] * 5 + ["0"] == means["paraphrase, new word"]
+    assert means["single: hair colour"] == [*pink, "4"] and means["single: facial hair"] == found[2:]
+    assert means["single: hair"] == ["–"] * 5 + ["0"] == means["paraphrase, new word"]
     assert {row[1]: row[0] for row in rows if len(row) == 8 and row[0] not in ("kind", "---")} == {
         "Pink hair": "single",
         "Beard": "single",
@@ -237,4 +282,4 @@ def test_the_report_has_the_figures_in_its_tables(drawings: Drawings, monkeypatc
         "her hair is pink now": "paraphrase",
         "neutral": "paraphrase, new word",
     }
-    assert ["On 6 avatars."] in rows and [row[0] for row in rows if len(row) == 3][2:] == list("12345678")
+    assert ["On 6 drawings."] in rows and [row[0] for row in rows if len(row) == 3][2:] == list("12345678")

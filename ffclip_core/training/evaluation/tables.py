@@ -1,8 +1,8 @@
-"""The figures of an evaluation as the tables that the model card quotes, and its picture."""
+"""The figures of an evaluation of drawings as the tables that a model card quotes, and its picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,22 +11,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..facts import Fact
+from ..drawings import Question
 from ..pictures import save_sheet, to_network
-from .evaluation import SCORES, Evaluation
-from .prompts import EVALUATION_PAIRS, EVALUATION_PARAPHRASES, EVALUATION_PROMPTS
-from .vocabulary import ATTRIBUTES, is_held_out
+from .drawings import SCORES, Evaluation
 
 _IN_ROWS = 128
-_ABOUT = {"hair": "hairstyle"}  # How tables name an attribute, where its own name with spaces would mislead.
 
 
 class Asked(NamedTuple):
     """One prompt of the evaluation and what came of it."""
 
-    kind: str
-    prompt: str
-    facts: tuple[Fact, ...]
+    question: Question
     score: dict[str, float]
 
 
@@ -37,9 +32,9 @@ def report(evaluation: Evaluation, most: int) -> str:
     head = (*SCORES, "n")
     in_rows = enumerate(evaluation.rows(_IN_ROWS, 8), start=1)
     lines = [
-        "# Evaluation of the embedded avatar family",
+        f"# Evaluation of the family {evaluation.editor.generator.family}",
         "",
-        f"{len(evaluation.avatars)} avatars never seen in training. Written by `python -m "
+        f"{len(evaluation.things)} drawings never seen in training. Written by `python -m "
         "ffclip.ffclip_core.training.evaluate`, whose help explains the columns.",
         "",
         "## Reconstruction",
@@ -54,29 +49,28 @@ def report(evaluation: Evaluation, most: int) -> str:
         "",
         "Means over prompts.",
         "",
-        *table(("prompts", *head), [(name, *_means(scores)) for name, scores in _groups(asked).items()]),
+        *table(
+            ("prompts", *head), [(name, *_means(scores)) for name, scores in _groups(asked, evaluation.names).items()]
+        ),
         "## Rows of edits",
         "",
-        f"On {min(_IN_ROWS, len(evaluation.avatars))} avatars.",
+        f"On {min(_IN_ROWS, len(evaluation.things))} drawings.",
         "",
         *table(("edit", "success", "all right"), [(number, *map(_percent, both)) for number, both in in_rows]),
         "## Every prompt",
         "",
-        *table(("kind", "prompt", *head), [(row.kind, row.prompt, *_means([row.score])) for row in asked]),
+        *table(
+            ("kind", "prompt", *head), [(row.question.kind, row.question.prompt, *_means([row.score])) for row in asked]
+        ),
     ]
     return "\n".join(lines)
 
 
 def ask(evaluation: Evaluation, most: int) -> list[Asked]:
-    """Every prompt of the evaluation on at most `most` avatars."""
-    prompts = [
-        *(("single", prompt, facts) for prompt, facts in EVALUATION_PROMPTS),
-        *(("pair, unseen" if is_held_out(f) else "pair", prompt, f) for prompt, f in EVALUATION_PAIRS),
-        *(("paraphrase, new word" if new else "paraphrase", p, f) for p, f, new in EVALUATION_PARAPHRASES),
-    ]
+    """Every question of the domain, of at most `most` things each."""
     return [
-        Asked(kind, prompt, facts, evaluation.score(prompt, facts, number, most))
-        for number, (kind, prompt, facts) in enumerate(tqdm(prompts, "editing"))
+        Asked(question, evaluation.score(question.prompt, question.facts, number, most))
+        for number, question in enumerate(tqdm(evaluation.domain.questions, "editing"))
     ]
 
 
@@ -88,30 +82,29 @@ def _errors(found: Tensor, drawn: Tensor) -> str:
 
 
 def _readings(e: Evaluation) -> list[tuple[object, ...]]:
-    """Per attribute, and per hairstyle: how often it is read rightly from the drawing and from its inversion."""
+    """Per attribute, and per value of the first: how often it is read rightly from the drawing and from its
+    inversion."""
     drawn = e.judged(to_network(e.pictures))
-    cases = [(name.replace("_", " "), i, e.labels[:, i] >= 0) for i, name in enumerate(ATTRIBUTES)]
-    cases += [(f"hair: {value}", 0, e.labels[:, 0] == j) for j, value in enumerate(ATTRIBUTES["hair"])]
+    cases = [(name.replace("_", " "), i, e.labels[:, i] >= 0) for i, name in enumerate(e.names)]
+    first = e.names[0]
+    cases += [(f"{first}: {value}", 0, e.labels[:, 0] == j) for j, value in enumerate(e.domain.attributes[first])]
     return [
         (name, *(_share(read[there, i] == e.labels[there, i]) for read in (drawn, e.read)), int(there.sum()))
         for name, i, there in cases
     ]
 
 
-def _groups(asked: Sequence[Asked]) -> dict[str, list[dict[str, float]]]:
-    """The scores that a row of the table is the mean of, by the row's name."""
-
-    def those(kind: str, wanted: Callable[[tuple[Fact, ...]], bool] = lambda facts: True) -> list[dict[str, float]]:
-        return [row.score for row in asked if row.kind == kind and wanted(row.facts)]
-
-    groups = {"all single prompts": those("single")}
-    for name in ATTRIBUTES:
-        about = _ABOUT.get(name, name.replace("_", " "))
-        groups[f"single: {about}"] = those("single", lambda facts, name=name: facts[0][0] == name)
-    for title, fact in (("beard", ("facial_hair", "beard")), ("wearing glasses", ("glasses", "glasses"))):
-        groups[f"single: {title}"] = those("single", lambda facts, fact=fact: facts == (fact,))
-    for kind in ("pair", "pair, unseen", "paraphrase", "paraphrase, new word"):
-        groups[kind] = those(kind)
+def _groups(asked: Sequence[Asked], names: Sequence[str]) -> dict[str, list[dict[str, float]]]:
+    """The scores that a row of the table is the mean of, by the row's name: all single prompts, those about each
+    attribute, and other kinds."""
+    groups: dict[str, list[dict[str, float]]] = {"all single prompts": []}
+    groups |= {f"single: {name.replace('_', ' ')}": [] for name in names}
+    for question, score in asked:
+        if question.kind == "single":
+            groups["all single prompts"].append(score)
+            groups[f"single: {question.facts[0][0].replace('_', ' ')}"].append(score)
+        else:
+            groups.setdefault(question.kind, []).append(score)
     return groups
 
 
