@@ -1,0 +1,137 @@
+"""What becomes of a drawing on its way to us: what lies behind it, how it is cut, lit, shrunk and packed."""
+
+from __future__ import annotations
+
+import functools
+import io
+import random
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+
+from ..backgrounds import backgrounds
+from .colours import rgb
+from .drawing import draw
+from .person import Person, sample, skin_colour
+
+_OTHERS = 8
+
+
+@dataclass(frozen=True)
+class Look:
+    """plain: before one colour, and nothing else is done to it; otherwise the seed says what."""
+
+    plain: bool
+    seed: int
+
+    def rng(self, choice: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *choice.encode()])
+
+
+def look_of(person: Person) -> Look:
+    """Half of all pictures are plain."""
+    stream = person.stream("look")
+    return Look(stream.random() < 0.5, stream.randrange(2**32))
+
+
+@dataclass(frozen=True)
+class Light:
+    """What exposure and white balance do to a colour's channels c in [0, 1]: gain · c ^ power, and gray is all one."""
+
+    gain: tuple[float, float, float]
+    power: float
+    gray: bool
+
+    def of(self, channels: np.ndarray) -> np.ndarray:
+        """[..., 3], as they come out."""
+        if self.gray:
+            channels = (channels @ np.array([0.299, 0.587, 0.114]))[..., None].repeat(3, -1)
+        return (channels**self.power * np.array(self.gain)).clip(0, 1)
+
+
+def light_of(look: Look) -> Light:
+    stream = random.Random(f"{look.seed}/light")
+    if look.plain or stream.random() < 0.55:
+        return Light((1.0, 1.0, 1.0), 1.0, False)
+    exposure = stream.choice((stream.uniform(0.35, 1.0), stream.uniform(0.8, 1.25)))
+    gain = tuple(exposure * stream.uniform(0.88, 1.12) for _ in range(3))
+    return Light((gain[0], gain[1], gain[2]), stream.uniform(0.55, 1.5), stream.random() < 0.12)
+
+
+def picture_of(person: Person, size: int) -> np.ndarray:
+    """uint8 [size, size, 3]"""
+    look = look_of(person)
+    rng = look.rng("picture")
+    side = size if look.plain or rng.random() < 0.6 else int(rng.choice((48, 64, 96, 128, 200)))
+    drawn = draw(person, side).astype(np.float32) / 255
+    behind, cut = _ground(person, look, side)
+    flat = (drawn[..., :3] * drawn[..., 3:] + behind * (1 - drawn[..., 3:])) * cut + behind * (1 - cut)
+    seen = Image.fromarray((255 * light_of(look).of(flat)).round().astype(np.uint8))
+    if look.plain:
+        return np.asarray(seen)
+    if side != size:
+        how = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[int(rng.integers(2))]
+        seen = seen.resize((size, size), how)
+    if rng.random() < 0.15:
+        seen = seen.filter(ImageFilter.GaussianBlur(size / 256 * rng.uniform(0.5, 2)))
+    if rng.random() < 0.4:
+        packed = io.BytesIO()
+        seen.save(packed, "JPEG", quality=int(rng.integers(25, 96)))
+        seen = Image.open(packed)
+    return np.asarray(seen)
+
+
+def background_of(person: Person) -> np.ndarray:
+    """The mean colour of what lies behind, as it is seen: channels in [0, 1]."""
+    look = look_of(person)
+    light, gray = light_of(look), "background" not in person.plain
+    behind = np.array(rgb(person.values["background"])) if not gray else _ground(person, look, 32)[0].mean((0, 1))
+    return replace(light, gray=light.gray and gray).of(behind)
+
+
+def _ground(person: Person, look: Look, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """What lies behind, [side, side, 3], and where the drawing is not cut off, [side, side, 1]."""
+    colour = np.array(rgb(person.values["background"]), np.float32)
+    rng = look.rng("ground")
+    behind = np.broadcast_to(colour, (side, side, 3))
+    if look.plain:
+        return behind, np.ones((side, side, 1), np.float32)
+    if rng.random() < 0.7:
+        behind = backgrounds(1, side, look.rng("behind"), _others())[0].permute(1, 2, 0).numpy()
+    cut = _cut(side, rng.random(), rng.uniform(0.1, 0.3))
+    beyond = np.full(3, rng.choice((1.0, 1.0, 0.0, rng.random())), np.float32)
+    return behind * cut + beyond * (1 - cut), cut
+
+
+@functools.cache
+def _others() -> torch.Tensor:
+    """Pictures of others, [N, 3, 128, 128] in [0, 1]."""
+    drawn = np.stack([draw(sample(seed), 128) for seed in range(_OTHERS)]).astype(np.float32) / 255
+    return torch.from_numpy(drawn[..., :3] * drawn[..., 3:] + 0.5 * (1 - drawn[..., 3:])).permute(0, 3, 1, 2)
+
+
+def _cut(side: int, kind: float, radius: float) -> np.ndarray:
+    """[side, side, 1]: 1 where the picture stays, of a circle, a badge, round corners, or all of it."""
+    mask = Image.new("L", (2 * side, 2 * side), 0)
+    pen, end = ImageDraw.Draw(mask), 2 * side - 1
+    if kind < 0.15:
+        pen.ellipse((0, 0, end, end), fill=255)
+    elif kind < 0.22:  # As the art's own site: before a disc, out of which the head may lean.
+        pen.rectangle((0, 0, end, round(end * 0.5714)), fill=255)
+        pen.ellipse([end * part for part in (0.0714, 0.1428, 0.9286, 1.0)], fill=255)
+    elif kind < 0.3:
+        pen.rounded_rectangle((0, 0, end, end), end * radius, fill=255)
+    else:
+        return np.ones((side, side, 1), np.float32)
+    return np.asarray(mask.resize((side, side), Image.Resampling.BOX), np.float32)[..., None] / 255
+
+
+def seen_colour(person: Person, attribute: str) -> np.ndarray:
+    """What the colour of an attribute looks like in the picture: channels in [0, 1]. One that was asked for is not gray
+    in a gray picture."""
+    light = light_of(look_of(person))
+    if attribute in person.plain:
+        light = replace(light, gray=False)
+    return light.of(np.array(rgb(skin_colour(person) if attribute == "skin" else person.values[attribute])))
