@@ -16,13 +16,13 @@ import numpy as np
 
 from ..drawings import Box, Question
 from ..facts import Fact
+from ..questions import Asking
 from .drawing import SIDE, place
 from .looks import light_of, look_of, picture_of
 from .parameters import SCALES, parameters
 from .person import COLOURED, Person, sample
-from .questions import questions
-from .vocabulary import ATTRIBUTES, MORE, is_held_out
-from .words import caption, said
+from .vocabulary import ATTRIBUTES, CONCEPTS, HELD_OUT, MORE, is_held_out
+from .words import WORDS
 
 _DRAWN_BY = ("dicebear-core", "dicebear-styles", "resvg_py")
 _FACE = (84.0, 76.0, 196.0, 190.0)
@@ -46,6 +46,23 @@ _SPOKEN = {
     "background": 0.6,
 }
 """How often texts speak of each attribute."""
+_ASKING = Asking(
+    WORDS,
+    removed={
+        ("hair", "no hat"),
+        ("facial_hair", "none"),
+        ("glasses", "none"),
+        ("clothes", "plain"),
+        *(fact for fact in CONCEPTS if fact[1].startswith("not ")),
+    },
+    more=MORE,
+    held_out=HELD_OUT,
+    is_held_out=is_held_out,
+    apart=[
+        frozenset(pair)
+        for pair in (("expression", "eyes"), ("expression", "brows"), ("expression", "mouth"), ("clothes", "graphic"))
+    ],
+)
 _PROMPTS = ("purple hair", "bald", "beard", "glasses", "surprised", "sad", "afro", "closed eyes", "sunglasses", "happy")
 
 
@@ -59,18 +76,18 @@ class People:
 
     @property
     def questions(self) -> Sequence[Question]:
-        return questions()
+        return _ASKING.questions()
 
     @property
     def concepts(self) -> Mapping[Fact, Sequence[str]]:
-        return said()
+        return WORDS.said
 
     @property
     def fingerprint(self) -> str:
         """Of all code that draws and speaks."""
         digest = hashlib.sha256()
         training = Path(__file__).parents[1]
-        general = (training / "facts.py", training / "backgrounds.py")
+        general = (training / f"{name}.py" for name in ("facts", "backgrounds", "colours", "thesaurus", "wear"))
         for path in (
             *general,
             *sorted(Path(__file__).parent.rglob("*.py")),
@@ -133,12 +150,12 @@ class People:
         return thing.edit(tuple(facts))
 
     def caption(self, facts: Sequence[Fact], stream: random.Random) -> str:
-        return caption(facts, stream)
+        return WORDS.caption(facts, stream)
 
 
 @functools.cache
 def _concepts_by_attribute() -> dict[str, list[str]]:
-    return {name: [value for attribute, value in said() if attribute == name] for name in ATTRIBUTES}
+    return {name: [value for attribute, value in WORDS.said if attribute == name] for name in ATTRIBUTES}
 
 
 PEOPLE = People()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import io
 import random
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from ..backgrounds import backgrounds
-from .colours import rgb
+from ..colours import rgb
+from ..wear import AS_IT_IS, Light, drawn_side, worn
 from .drawing import draw
 from .person import Person, sample, skin_colour
 
@@ -36,51 +36,22 @@ def look_of(person: Person) -> Look:
     return Look(stream.random() < 0.5, stream.randrange(2**32))
 
 
-@dataclass(frozen=True)
-class Light:
-    """What exposure and white balance do to a colour's channels c in [0, 1]: gain · c ^ power, and gray is all one."""
-
-    gain: tuple[float, float, float]
-    power: float
-    gray: bool
-
-    def of(self, channels: np.ndarray) -> np.ndarray:
-        """[..., 3], as they come out."""
-        if self.gray:
-            channels = (channels @ np.array([0.299, 0.587, 0.114]))[..., None].repeat(3, -1)
-        return (channels**self.power * np.array(self.gain)).clip(0, 1)
-
-
 def light_of(look: Look) -> Light:
-    stream = random.Random(f"{look.seed}/light")
-    if look.plain or stream.random() < 0.55:
-        return Light((1.0, 1.0, 1.0), 1.0, False)
-    exposure = stream.choice((stream.uniform(0.35, 1.0), stream.uniform(0.8, 1.25)))
-    gain = tuple(exposure * stream.uniform(0.88, 1.12) for _ in range(3))
-    return Light((gain[0], gain[1], gain[2]), stream.uniform(0.55, 1.5), stream.random() < 0.12)
+    return AS_IT_IS if look.plain else Light.random(random.Random(f"{look.seed}/light"))
 
 
 def picture_of(person: Person, size: int) -> np.ndarray:
     """uint8 [size, size, 3]"""
     look = look_of(person)
     rng = look.rng("picture")
-    side = size if look.plain or rng.random() < 0.6 else int(rng.choice((48, 64, 96, 128, 200)))
+    side = size if look.plain else drawn_side(size, rng)
     drawn = draw(person, side).astype(np.float32) / 255
     behind, cut = _ground(person, look, side)
     flat = (drawn[..., :3] * drawn[..., 3:] + behind * (1 - drawn[..., 3:])) * cut + behind * (1 - cut)
     seen = Image.fromarray((255 * light_of(look).of(flat)).round().astype(np.uint8))
     if look.plain:
         return np.asarray(seen)
-    if side != size:
-        how = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[int(rng.integers(2))]
-        seen = seen.resize((size, size), how)
-    if rng.random() < 0.15:
-        seen = seen.filter(ImageFilter.GaussianBlur(size / 256 * rng.uniform(0.5, 2)))
-    if rng.random() < 0.4:
-        packed = io.BytesIO()
-        seen.save(packed, "JPEG", quality=int(rng.integers(25, 96)))
-        seen = Image.open(packed)
-    return np.asarray(seen)
+    return np.asarray(worn(seen, size, rng))
 
 
 def background_of(person: Person) -> np.ndarray:

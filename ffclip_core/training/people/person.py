@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from .. import colours
 from ..facts import Fact
-from . import colours
 from .vocabulary import (
     ATTRIBUTES,
     COLOURS,

@@ -13,14 +13,15 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 pytest.importorskip("matplotlib", reason="names of colours need the extra `train`")
 
+from ffclip.ffclip_core.training.colours import lab, name_of, rgb
 from ffclip.ffclip_core.training.drawings import Domain
-from ffclip.ffclip_core.training.people.colours import lab, name_of, rgb
 from ffclip.ffclip_core.training.people.domain import PEOPLE
 from ffclip.ffclip_core.training.people.looks import light_of, look_of
 from ffclip.ffclip_core.training.people.parameters import SCALES, parameters
 from ffclip.ffclip_core.training.people.person import COLOURED, Person, sample
 from ffclip.ffclip_core.training.people.vocabulary import ATTRIBUTES, COLOURS, CONCEPTS, MORE, is_held_out, meant
-from ffclip.ffclip_core.training.people.words import LANGUAGES, caption, language, mistyped, said
+from ffclip.ffclip_core.training.people.words import WORDS
+from ffclip.ffclip_core.training.thesaurus import LANGUAGES, mistyped
 
 SOME = [sample(seed) for seed in range(400)]
 
@@ -55,7 +56,7 @@ def test_pictures_differ_where_parameters_do_and_nowhere_else() -> None:
         assert np.abs(corner - rgb(person.values["background"])).max() < 0.01
     for attribute in ("glasses", "mouth", "skin", "background", "hat_colour"):
         for person in faithful:
-            value = random.Random(person.seed).choice([f for f in said() if f[0] == attribute and f not in MORE])
+            value = random.Random(person.seed).choice([f for f in WORDS.said if f[0] == attribute and f not in MORE])
             after = person.edit([value])
             same = np.array_equal(parameters(person), parameters(after))
             assert same == np.array_equal(PEOPLE.draw(person, 128), PEOPLE.draw(after, 128)), (person, value)
@@ -126,7 +127,7 @@ def test_colours_are_what_they_look_like() -> None:
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_each_language_has_words_for_everything(name: str) -> None:
-    words, sayable = language(name), said()
+    words, sayable = WORDS.languages[name], WORDS.said
     assert set(words.phrases) == set(words.unheard) == {fact for fact in sayable if fact[0] not in COLOURED}
     assert min(map(len, words.phrases.values())) >= (30 if name == "en" else 15)
     owner: dict[str, object] = {}
@@ -149,12 +150,12 @@ def test_concepts_mean_values_and_comparatives_lead_to_some() -> None:
     assert meant(("hair", "bob")) == ("bob",)
     for name, values in ATTRIBUTES.items():
         for value in values:
-            assert any(fact[0] == name and value in of for fact, of in said().items()), (name, value)
+            assert any(fact[0] == name and value in of for fact, of in WORDS.said.items()), (name, value)
 
 
 def test_captions_say_each_fact_in_all_languages_and_ever_new_words() -> None:
     stream, facts = random.Random(0), [("hair_colour", "purple"), ("glasses", "any glasses")]
-    texts = {caption(facts, stream) for _ in range(500)}
+    texts = {WORDS.caption(facts, stream) for _ in range(500)}
     assert len(texts) > 450
     assert any("紫" in text for text in texts) and any("purple" in text for text in texts)
     assert any("lunettes" in text for text in texts) and any("Brille" in text for text in texts)
@@ -165,9 +166,9 @@ def test_some_words_are_kept_for_evaluation() -> None:
     asked = PEOPLE.questions
     assert asked == PEOPLE.questions and len({question.kind for question in asked}) == 17
     for question in asked:
-        assert question.prompt and all(fact in said() for fact in question.facts), question
+        assert question.prompt and all(fact in WORDS.said for fact in question.facts), question
         assert is_held_out(question.facts) == (question.kind == "pair, unseen"), question
-    english = language("en")
+    english = WORDS.languages["en"]
     new = {question.prompt for question in asked if question.kind == "new wording, en"}
     heard = {phrase for phrases in english.phrases.values() for phrase in phrases}
     assert len(new) == 60 and not new & heard
