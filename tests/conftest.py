@@ -22,7 +22,8 @@ gc.disable()
 FIRST = (
     "pages", "server", "nodes",
     "test_family", "test_hostile_files", "test_generator", "test_killed", "test_training", "test_processes",
-    "test_resuming", "test_benchmark", "test_compiler", "test_wrappings", "test_published_layouts",
+    "test_resuming", "test_drawings", "test_benchmark", "test_compare_steps", "test_compiler", "test_wrappings",
+    "test_published_layouts",
 )  # fmt: skip
 
 
