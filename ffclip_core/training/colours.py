@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import random
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -39,13 +39,17 @@ def random_colour(stream: random.Random) -> str:
 def name_of(colour: str, named: Mapping[str, str], names: Iterable[str]) -> str:
     """The nearest of these names, or none at all where all are far."""
     allowed = tuple(names)
-    found = lab(colour)
-    distances = [float(np.linalg.norm(found - lab(named[name]))) for name in allowed]
-    nearest = int(np.argmin(distances))
-    return allowed[nearest] if distances[nearest] < _FAR else ""
+    distances = np.square(_labs(tuple(named[name] for name in allowed)) - lab(colour)).sum(1)
+    nearest = int(distances.argmin())
+    return allowed[nearest] if distances[nearest] < _FAR**2 else ""
 
 
 @cache
+def _labs(colours: tuple[str, ...]) -> np.ndarray:
+    return np.stack([lab(colour) for colour in colours])
+
+
+@lru_cache(1000)
 def lab(colour: str) -> np.ndarray:
     """CIE L*a*b* of sRGB under D65 (IEC 61966-2-1; CIE 15)."""
     channels = np.array(rgb(colour))

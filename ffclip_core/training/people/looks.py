@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from ...faces.alignment import mirrored_border
 from ..backgrounds import backgrounds
 from ..colours import rgb
 from ..wear import AS_IT_IS, Light, drawn_side, worn
@@ -17,6 +18,7 @@ from .drawing import draw
 from .person import Person, sample, skin_colour
 
 _OTHERS = 8
+_TIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,25 @@ def picture_of(person: Person, size: int) -> np.ndarray:
     drawn = draw(person, side).astype(np.float32) / 255
     behind, cut = _ground(person, look, side)
     flat = (drawn[..., :3] * drawn[..., 3:] + behind * (1 - drawn[..., 3:])) * cut + behind * (1 - cut)
-    seen = Image.fromarray((255 * light_of(look).of(flat)).round().astype(np.uint8))
+    lit = light_of(look).of(flat)
     if look.plain:
-        return np.asarray(seen)
+        return _bytes(lit)
+    seen = Image.fromarray(_bytes(_bordered(lit, rng)))
     return np.asarray(worn(seen, size, rng))
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    return (255 * picture).round().clip(0, 255).astype(np.uint8)
+
+
+def _bordered(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Some pictures [S, S, 3] end within the frame: what lies beyond is as alignment fills it in."""
+    if rng.random() > _TIGHT:
+        return picture
+    side = len(picture)
+    left, right, top, bottom = (int(side * rng.choice((0.0, rng.uniform(0, 0.16)))) for _ in range(4))
+    inner = torch.from_numpy(picture[top : side - bottom, left : side - right]).permute(2, 0, 1)[None].float()
+    return mirrored_border(inner, (left, right, top, bottom))[0].permute(1, 2, 0).numpy()
 
 
 def background_of(person: Person) -> np.ndarray:
