@@ -70,17 +70,33 @@ class Sayings:
             for name, values in self.attributes.items()
         ]
 
+    def meant(self, facts: Sequence[Iterable[Fact]]) -> list[Tensor]:
+        """By attribute which of its values captions of these facts allow, bool [captions, values + 1]; the last stands
+        for none: captions that do not speak of the attribute allow all, and it."""
+        found = [torch.ones(len(facts), len(values) + 1, dtype=torch.bool) for values in self.attributes.values()]
+        for row, said in enumerate(facts):
+            for fact in said:
+                place = self._places[fact[0]]
+                found[place][row] &= self._rows[fact]
+        return found
+
     def truth(self, facts: Sequence[Iterable[Fact]], labels: Tensor) -> Tensor:
         """Which captions (rows; the facts each needs) are true of which pictures (columns; labels [B, attributes])."""
         true = torch.ones(len(facts), len(labels), dtype=torch.bool, device=labels.device)
-        for column, (name, values) in enumerate(self.attributes.items()):
-            allowed = torch.ones(len(facts), len(values) + 1, dtype=torch.bool)  # The last: of none.
-            for row, said in enumerate(facts):
-                for fact in said:
-                    if fact[0] == name:
-                        allowed[row] &= torch.tensor([*(value in self.concepts[fact] for value in values), False])
+        for column, allowed in enumerate(self.meant(facts)):
             true &= allowed.to(labels.device)[:, labels[:, column]]
         return true
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.attributes)}
+
+    @cached_property
+    def _rows(self) -> dict[Fact, Tensor]:
+        return {
+            fact: torch.tensor([*(value in values for value in self.attributes[fact[0]]), False])
+            for fact, values in self.concepts.items()
+        }
 
 
 def _other(value: str) -> Callable[[Fact], bool]:

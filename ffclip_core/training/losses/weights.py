@@ -65,6 +65,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "sigmoid": Published(1.0, _HERE),
         "softmax": Published(1.0, _HERE),
         "attributes": Published(1.0, _HERE),
+        "meanings": Published(1.0, "ours, not published"),
     },
     "drawn_generator": {"l1": Published(2.0, _HERE), "laplacian": Published(2.0, _HERE)},
     "drawn_encoder": {"codes": Published(1.0, _HERE)},

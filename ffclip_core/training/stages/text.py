@@ -4,8 +4,9 @@ Every caption × picture of a batch has an answer: a caption is true of a pictur
 the picture's captions. A balanced sigmoid over all of them and a softmax with several right answers (losses/text.py).
 Half of the time only some of a caption's phrases are said, in any order: who edits names one thing, not all.
 
-Of drawings (drawings.py) it is known what is true of each: then captions are made as it learns, and heads on the image
-tower, which are dropped afterwards, learn to name every attribute.
+Of drawings (drawings.py) it is known what is true of each: then captions are made as it learns, and heads on both
+towers, which are dropped afterwards, learn to name every attribute: that of a picture, and that a text speaks of. For
+the latter there are several times as many captions as pictures, since texts are quick.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...networks.text_encoder import TextEncoder
 from ..drawings import sayings
 from ..effects import FEWEST, MOST
 from ..loop import Player, Share, gather
-from ..losses.labels import attribute_losses
+from ..losses.labels import attribute_losses, meaning_losses
 from ..losses.text import sigmoid_loss, softmax_loss
 from ..pictures import roughen, to_network
 from ..short_texts import encode_short
@@ -40,6 +41,7 @@ TEXT = {"width": 96, "heads": 4, "layers": 2}
 IMAGE = {"layers": (1, 1, 2, 1), "width": 16, "heads": 8}
 _APART = re.compile(r"\s*[,;]\s*|\s*[.:]+(?=\s|$)\s*|(?:^|\s+)(?:and|with)(?=\s|$)\s*")
 _IN_PART = 0.5
+_MORE = 3
 _EVERYWHERE = 0.95
 """What is said of more of the pictures is no edit."""
 
@@ -78,8 +80,9 @@ class _Clip(Player):
         )
         if work.drawings:
             self.sayings = sayings(work.drawings.domain)
-            counts = map(len, self.sayings.attributes.values())
+            counts = [len(values) for values in self.sayings.attributes.values()]
             self.heads = nn.ModuleList(nn.Linear(EMBED_DIM, count) for count in counts)
+            self.text_heads = nn.ModuleList(nn.Linear(EMBED_DIM, count + 1) for count in counts)
         self.to(work.device)
         self.using = (work.data, work.weights(NAME), work.device, work)
         self.rows = work.data.training[[bool(work.data.captions_of(int(i))) for i in work.data.training]]
@@ -104,6 +107,8 @@ class _Clip(Player):
             named = {str(i): head(images.float()) for i, head in enumerate(self.heads)}
             labels = torch.from_numpy(work.known.labels[share.of(whole)]).to(device)
             found["attributes"] = weights["attributes"] * attribute_losses(named, labels).sum()
+        if work.drawings and "meanings" in weights:
+            found["meanings"] = weights["meanings"] * self._meanings(share)
         return found
 
     def _said_of_pictures(self, share: Share, whole: np.ndarray) -> tuple[list[str], Tensor]:
@@ -124,6 +129,19 @@ class _Clip(Player):
         seen = torch.from_numpy(np.stack(self._seen(share, list(labels))))
         truth = self.sayings.truth(self._seen(share, facts), seen)
         return [domain.caption(each, stream) for each in facts], truth
+
+    def _meanings(self, share: Share) -> Tensor:
+        """Of captions of other drawings, several for each picture."""
+        _, _, device, work = self.using
+        assert work.drawings is not None  # noqa: S101
+        rng, stream = share.rng("meanings", share.first), random.Random(share.seed_of("meant", share.first))
+        rows = self.rows[rng.integers(0, len(self.rows), _MORE * share.size)]
+        facts = [self.sayings.of_picture(row, rng) for row in work.known.labels[rows]]
+        ids = cast(Tensor, open_clip.tokenize([work.drawings.domain.caption(each, stream) for each in facts]))
+        with share.autocast():
+            texts = encode_short(self.text, ids.to(device)).float()
+        meant = [allowed.to(device) for allowed in self.sayings.meant(facts)]
+        return meaning_losses([head(texts) for head in self.text_heads], meant).sum()
 
     @staticmethod
     def _seen(share: Share, whole: list[Any]) -> list[Any]:

@@ -273,7 +273,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
 @pytest.mark.parametrize(
     ("stage", "losses", "idle"),
     [
-        (text, {"sigmoid", "softmax", "attributes"}, r"image\.visual\.layer"),
+        (text, {"sigmoid", "softmax", "attributes", "meanings"}, r"image\.visual\.layer"),
         (drawn_generator, {"l1", "laplacian"}, r"\.noise\.|noises"),
         (drawn_encoder, {"codes"}, "latlayer2"),
         (drawn_modulator, {"styles", "codes", "unseen"}, "q_matrix"),

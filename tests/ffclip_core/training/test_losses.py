@@ -19,7 +19,7 @@ from ffclip.ffclip_core.training.losses.autoencoder import (
     l1,
     laplacian_l1,
 )
-from ffclip.ffclip_core.training.losses.labels import attribute_losses
+from ffclip.ffclip_core.training.losses.labels import attribute_losses, meaning_losses
 from ffclip.ffclip_core.training.losses.text import sigmoid_loss, softmax_loss
 from ffclip.ffclip_core.training.style_metric import style_metric
 
@@ -202,3 +202,12 @@ def test_several_pictures_may_be_right() -> None:
     sure = logits.double().sigmoid()
     expected = -2 * float(sure[truth].log().mean() + (1 - sure[~truth]).log().mean())
     assert float(sigmoid_loss(logits, truth)) == pytest.approx(expected, rel=golden.rounding(12, layers=4))
+
+
+def test_what_texts_mean() -> None:
+    """Of two values and nothing: a text that allows the first, one that allows both, one that says nothing."""
+    logits = torch.log(torch.tensor([[0.5, 0.25, 0.25]] * 3))
+    meant = torch.tensor([[True, False, False], [True, True, False], [True, True, True]])
+    found = meaning_losses([logits, logits], [meant, meant[[0, 0, 0]]])
+    expected = torch.tensor([-(math.log(0.5) + math.log(0.75) + math.log(0.25)) / 3, math.log(2)])
+    assert golden.error(found, expected) < golden.rounding(3, layers=4)
