@@ -9,6 +9,42 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+COLOURS = {
+    "black": "1c1614",
+    "dark gray": "4c4c50",
+    "gray": "8e9196",
+    "silver": "c4c6cc",
+    "white": "f6f6f6",
+    "cream": "f3e8cd",
+    "brown": "6b3d2a",
+    "dark brown": "45291f",
+    "light brown": "a5724a",
+    "blonde": "e0bb6a",
+    "red": "d62a1c",
+    "dark red": "7e1a20",
+    "orange": "f28a22",
+    "ginger": "c2602a",
+    "yellow": "f4d63a",
+    "gold": "cfa02a",
+    "green": "2ea84f",
+    "dark green": "1d5c33",
+    "light green": "93d97a",
+    "olive": "7b7a30",
+    "mint": "a7f0cd",
+    "turquoise": "1fb5ad",
+    "cyan": "3fd5ee",
+    "light blue": "8cc4f2",
+    "blue": "2b6be0",
+    "dark blue": "1e2f6e",
+    "purple": "8438c0",
+    "lavender": "b79fe2",
+    "magenta": "d4269c",
+    "pink": "f577b0",
+    "light pink": "fbc6d9",
+    "peach": "fbc09a",
+}
+"""The names that people give most colours."""
+OF_HAIR_ALONE = {"blonde", "ginger"}
 _FAR = 22.0
 """ΔE (CIE 1976) beyond which a colour has no name here."""
 

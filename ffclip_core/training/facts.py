@@ -101,3 +101,14 @@ class Sayings:
 
 def _other(value: str) -> Callable[[Fact], bool]:
     return lambda fact: fact[1] != value
+
+
+def shows_pair(facts: Iterable[Fact], pairs: Iterable[tuple[Fact, Fact]], concepts: Concepts) -> bool:
+    """Whether these facts, values or concepts, imply both of one of the pairs."""
+    said = [(fact[0], set(concepts.get(fact, (fact[1],)))) for fact in facts]
+
+    def among(fact: Fact) -> bool:
+        meant = set(concepts.get(fact, (fact[1],)))
+        return any(name == fact[0] and values <= meant for name, values in said)
+
+    return any(among(first) and among(second) for first, second in pairs)

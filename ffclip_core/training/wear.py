@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -37,6 +40,42 @@ class Light:
 
 
 AS_IT_IS = Light((1.0, 1.0, 1.0), 1.0, False)
+
+
+class Chooses(Protocol):
+    def stream(self, choice: str) -> random.Random:
+        """The random numbers that this choice is made from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Look:
+    """plain: nothing is done to the drawing; otherwise the seed says what."""
+
+    plain: bool
+    seed: int
+
+    def rng(self, choice: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *choice.encode()])
+
+    @cached_property
+    def light(self) -> Light:
+        return AS_IT_IS if self.plain else Light.random(random.Random(f"{self.seed}/light"))
+
+
+def look_of(thing: Chooses) -> Look:
+    """Half of all pictures are plain."""
+    stream = thing.stream("look")
+    return Look(stream.random() < 0.5, stream.randrange(2**32))
+
+
+def wear(look: Look, draw: Callable[[int], np.ndarray], size: int) -> np.ndarray:
+    """What draw(size) gives, uint8 [size, size, 3], as it reaches us."""
+    if look.plain:
+        return draw(size)
+    rng = look.rng("picture")
+    drawn = draw(drawn_side(size, rng)).astype(np.float32) / 255
+    return np.asarray(worn(Image.fromarray((255 * look.light.of(drawn)).round().astype(np.uint8)), size, rng))
 
 
 def drawn_side(size: int, rng: np.random.Generator) -> int:

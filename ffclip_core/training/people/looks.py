@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,33 +12,12 @@ from PIL import Image, ImageDraw
 from ...faces.alignment import mirrored_border
 from ..backgrounds import backgrounds
 from ..colours import rgb
-from ..wear import AS_IT_IS, Light, drawn_side, worn
+from ..wear import Look, drawn_side, look_of, worn
 from .drawing import draw
 from .person import Person, sample, skin_colour
 
 _OTHERS = 8
 _TIGHT = 0.3
-
-
-@dataclass(frozen=True)
-class Look:
-    """plain: before one colour, and nothing else is done to it; otherwise the seed says what."""
-
-    plain: bool
-    seed: int
-
-    def rng(self, choice: str) -> np.random.Generator:
-        return np.random.default_rng([self.seed, *choice.encode()])
-
-
-def look_of(person: Person) -> Look:
-    """Half of all pictures are plain."""
-    stream = person.stream("look")
-    return Look(stream.random() < 0.5, stream.randrange(2**32))
-
-
-def light_of(look: Look) -> Light:
-    return AS_IT_IS if look.plain else Light.random(random.Random(f"{look.seed}/light"))
 
 
 def picture_of(person: Person, size: int) -> np.ndarray:
@@ -50,7 +28,7 @@ def picture_of(person: Person, size: int) -> np.ndarray:
     drawn = draw(person, side).astype(np.float32) / 255
     behind, cut = _ground(person, look, side)
     flat = (drawn[..., :3] * drawn[..., 3:] + behind * (1 - drawn[..., 3:])) * cut + behind * (1 - cut)
-    lit = light_of(look).of(flat)
+    lit = look.light.of(flat)
     if look.plain:
         return _bytes(lit)
     seen = Image.fromarray(_bytes(_bordered(lit, rng)))
@@ -74,7 +52,7 @@ def _bordered(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def background_of(person: Person) -> np.ndarray:
     """The mean colour of what lies behind, as it is seen: channels in [0, 1]."""
     look = look_of(person)
-    light, gray = light_of(look), "background" not in person.plain
+    light, gray = look.light, "background" not in person.plain
     behind = np.array(rgb(person.values["background"])) if not gray else _ground(person, look, 32)[0].mean((0, 1))
     return replace(light, gray=light.gray and gray).of(behind)
 
@@ -119,7 +97,7 @@ def _cut(side: int, kind: float, radius: float) -> np.ndarray:
 def seen_colour(person: Person, attribute: str) -> np.ndarray:
     """What the colour of an attribute looks like in the picture: channels in [0, 1]. One that was asked for is not gray
     in a gray picture."""
-    light = light_of(look_of(person))
+    light = look_of(person).light
     if attribute in person.plain:
         light = replace(light, gray=False)
     return light.of(np.array(rgb(skin_colour(person) if attribute == "skin" else person.values[attribute])))

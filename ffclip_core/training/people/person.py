@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .. import colours
+from ..colours import COLOURS, OF_HAIR_ALONE
 from ..facts import Fact
 from .vocabulary import (
     ATTRIBUTES,
-    COLOURS,
     EXPRESSIONS,
     HATS,
     MORE,
     NO_HAIR_SEEN,
-    OF_HAIR_ALONE,
     SKIN,
     is_held_out,
     meant,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..facts import Fact
+from ..colours import COLOURS, OF_HAIR_ALONE
+from ..facts import Fact, shows_pair
 
 HAIR = {
     "bald": (),
@@ -127,41 +128,6 @@ SKIN = {
     "yellow": "f8d25c",
     "orange": "fd9841",
 }
-COLOURS = {
-    "black": "1c1614",
-    "dark gray": "4c4c50",
-    "gray": "8e9196",
-    "silver": "c4c6cc",
-    "white": "f6f6f6",
-    "cream": "f3e8cd",
-    "brown": "6b3d2a",
-    "dark brown": "45291f",
-    "light brown": "a5724a",
-    "blonde": "e0bb6a",
-    "red": "d62a1c",
-    "dark red": "7e1a20",
-    "orange": "f28a22",
-    "ginger": "c2602a",
-    "yellow": "f4d63a",
-    "gold": "cfa02a",
-    "green": "2ea84f",
-    "dark green": "1d5c33",
-    "light green": "93d97a",
-    "olive": "7b7a30",
-    "mint": "a7f0cd",
-    "turquoise": "1fb5ad",
-    "cyan": "3fd5ee",
-    "light blue": "8cc4f2",
-    "blue": "2b6be0",
-    "dark blue": "1e2f6e",
-    "purple": "8438c0",
-    "lavender": "b79fe2",
-    "magenta": "d4269c",
-    "pink": "f577b0",
-    "light pink": "fbc6d9",
-    "peach": "fbc09a",
-}
-OF_HAIR_ALONE = {"blonde", "ginger"}
 _OTHERS = tuple(name for name in COLOURS if name not in OF_HAIR_ALONE)
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "hair": tuple(HAIR),
@@ -248,9 +214,4 @@ def meant(fact: Fact) -> tuple[str, ...]:
 
 def is_held_out(facts: Iterable[Fact]) -> bool:
     """Whether one of the HELD_OUT pairs is said, or shown, by these facts."""
-    said = [(attribute, set(meant((attribute, value)))) for attribute, value in facts]
-
-    def among(fact: Fact) -> bool:
-        return any(attribute == fact[0] and values <= set(meant(fact)) for attribute, values in said)
-
-    return any(among(first) and among(second) for first, second in HELD_OUT)
+    return shows_pair(facts, HELD_OUT, CONCEPTS)

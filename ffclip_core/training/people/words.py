@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..colours import COLOURS
 from ..thesaurus import Thesaurus
-from .vocabulary import ATTRIBUTES, COLOURS, CONCEPTS
+from .vocabulary import ATTRIBUTES, CONCEPTS
 
 WORDS = Thesaurus(
     Path(__file__).parent / "words",

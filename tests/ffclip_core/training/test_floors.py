@@ -21,7 +21,7 @@ COMMANDS = {
     "compare_steps",
     "__main__",
 }
-DOMAINS = {"avatars", "people"}
+DOMAINS = {"avatars", "people", "cars", "churches"}
 DRAWING_ALONE = {"dicebear", "resvg_py"}
 
 

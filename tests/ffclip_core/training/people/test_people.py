@@ -13,15 +13,15 @@ pytest.importorskip("dicebear", reason="drawing needs the extra `train`")
 pytest.importorskip("resvg_py", reason="drawing needs the extra `train`")
 pytest.importorskip("matplotlib", reason="names of colours need the extra `train`")
 
-from ffclip.ffclip_core.training.colours import lab, name_of, rgb
+from ffclip.ffclip_core.training.colours import COLOURS, lab, name_of, rgb
 from ffclip.ffclip_core.training.drawings import Domain
 from ffclip.ffclip_core.training.people.domain import PEOPLE
-from ffclip.ffclip_core.training.people.looks import light_of, look_of
 from ffclip.ffclip_core.training.people.parameters import SCALES, parameters
 from ffclip.ffclip_core.training.people.person import COLOURED, Person, sample
-from ffclip.ffclip_core.training.people.vocabulary import ATTRIBUTES, COLOURS, CONCEPTS, MORE, is_held_out, meant
+from ffclip.ffclip_core.training.people.vocabulary import ATTRIBUTES, CONCEPTS, MORE, is_held_out, meant
 from ffclip.ffclip_core.training.people.words import WORDS
 from ffclip.ffclip_core.training.thesaurus import LANGUAGES, mistyped
+from ffclip.ffclip_core.training.wear import look_of
 
 SOME = [sample(seed) for seed in range(400)]
 
@@ -109,8 +109,8 @@ def test_hair_and_a_beard_of_one_colour_are_dyed_together() -> None:
 
 
 def test_colours_are_what_they_look_like() -> None:
-    worn = [person for person in SOME if not look_of(person).plain and light_of(look_of(person)).gain[0] != 1]
-    gray = [person for person in SOME if light_of(look_of(person)).gray]
+    worn = [person for person in SOME if not look_of(person).plain and look_of(person).light.gain[0] != 1]
+    gray = [person for person in SOME if look_of(person).light.gray]
     assert len(worn) > 40 and len(gray) > 5
     names = list(ATTRIBUTES)
     for person in gray:
