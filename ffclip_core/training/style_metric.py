@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..networks.generator import Generator
@@ -18,6 +19,8 @@ def style_metric(generator: Generator, codes: Codes, w: Tensor) -> Tensor:
     for affines in affine_layers(generator):
         rows = codes.along(torch.cat([affine.weight for affine in affines]))
         rows = rows / (spread @ rows.T).std(0)[:, None]
-        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
-        factors.append(vectors * values.clamp_min(0).sqrt())
+        # Of few styles, which see few parameters, eigenvalues of rows.T @ rows would not always be found.
+        _, values, vectors = torch.linalg.svd(rows.double() / len(rows) ** 0.5, full_matrices=False)
+        factor = (vectors.T * values).to(rows)
+        factors.append(F.pad(factor, (0, len(factor) - factor.shape[1])))
     return torch.stack(factors)

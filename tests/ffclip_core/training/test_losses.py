@@ -123,6 +123,19 @@ def test_the_metric_measures_changes_of_styles_by_their_spread(parameters: torch
         assert golden.error(found[layer], styles.square().mean()) < golden.rounding(LATENT_DIM, layers=4)
 
 
+@torch.no_grad()
+def test_the_metric_of_few_styles_that_see_few_of_many_parameters() -> None:
+    """As the last layers of generators of 256 px have them, beside more parameters than styles."""
+    stream = torch.Generator().manual_seed(0)
+    parameters = torch.randn(300, 120, generator=stream)
+    codes = Codes.of(parameters, 8, LATENT_DIM, ("coarse",) * 100 + ("medium",) * 20)
+    generator = small_generator(32)
+    codes.restrict(generator)
+    found = style_metric(generator, codes, codes.w(parameters))
+    assert found.shape == (8, 120, 120) and found.isfinite().all()
+    assert not found[:4, 100:].abs().max() > 1e-5 * found.abs().max()
+
+
 def test_differences_of_pictures() -> None:
     flat = torch.full((1, 3, 64, 64), -0.5)
     assert float(laplacian_l1(flat)) == 0.5, "only the coarsest level is not zero"
