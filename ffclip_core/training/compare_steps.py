@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..benchmark import measure, peer
 from ..networks.encoder import Encoder
 from ..networks.generator import Generator
+from ..networks.text_encoder import TextEncoderArchitecture
 from .avatars.command import count as number
 from .avatars.domain import AVATARS
 from .drawings import Drawings
@@ -139,6 +141,8 @@ def _be_plain() -> None:
         stage.to_network = _contiguous(stage.to_network)
     text.roughen, autoencoder.soften = _contiguous(text.roughen), _contiguous(autoencoder.soften)
     text.encode_short = lambda tower, ids: tower(ids)
+    text.attention = lambda device: nullcontext()
+    text._tokens = lambda data: torch.arange(TextEncoderArchitecture().vocab_size)  # pyright: ignore[reportPrivateUsage]
 
 
 if __name__ == "__main__":

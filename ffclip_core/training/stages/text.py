@@ -15,6 +15,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...networks.image_encoder import ImageEncoder
 from ...networks.text_encoder import TextEncoder
@@ -33,6 +35,7 @@ from ..losses.text import sigmoid_loss, softmax_loss
 from ..pictures import roughen, to_network
 from ..short_texts import encode_short
 from ..sources import Data
+from ..token_tables import grown, numbers, shrink, tokens_of
 from ..work import Work
 
 NAME, GIVES, WHAT = "text", ("text_encoder", "image_encoder"), "text and image tower (a small CLIP)"
@@ -75,6 +78,11 @@ class _Clip(Player):
         towers = new_towers(work)
         self.text = cast(TextEncoder, towers["text_encoder"])
         self.image = cast(ImageEncoder, towers["image_encoder"])
+        self.whole = self.text.token_embedding.weight.detach().clone()
+        # Of a program's drawings captions are made as it learns, of any words.
+        self.tokens = None if work.drawings else _tokens(work.data)
+        if self.tokens is not None:
+            shrink(self.text, self.tokens)
         self.scales = nn.ParameterDict(
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
@@ -93,7 +101,8 @@ class _Clip(Player):
         said, truth = self._said_of_drawings(share, whole) if work.drawings else self._said_of_pictures(share, whole)
         x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen"))
         ids = cast(Tensor, open_clip.tokenize(said[share.first : share.first + share.size]))
-        with share.autocast():
+        ids = ids if self.tokens is None else numbers(ids, self.tokens)
+        with share.autocast(), attention(device):
             images, texts = self.image.encode(x), encode_short(self.text, ids.to(device))
         cosine = F.normalize(gather(texts.float()), dim=-1) @ F.normalize(gather(images.float()), dim=-1).T
         truth = truth.to(device)
@@ -138,7 +147,7 @@ class _Clip(Player):
         rows = self.rows[rng.integers(0, len(self.rows), _MORE * share.size)]
         facts = [self.sayings.of_picture(row, rng) for row in work.known.labels[rows]]
         ids = cast(Tensor, open_clip.tokenize([work.drawings.domain.caption(each, stream) for each in facts]))
-        with share.autocast():
+        with share.autocast(), attention(device):
             texts = encode_short(self.text, ids.to(device)).float()
         meant = [allowed.to(device) for allowed in self.sayings.meant(facts)]
         return meaning_losses([head(texts) for head in self.text_heads], meant).sum()
@@ -148,6 +157,16 @@ class _Clip(Player):
         """Of a batch what all processes have in hand now, in the order in which gather() gives it."""
         start = share.micro * share.run.world * share.size
         return whole[start : start + share.run.world * share.size]
+
+
+def _tokens(data: Data) -> Tensor:
+    """All that captions and parts of them are made of."""
+    return tokens_of(said for text in data.texts for said in (text, ", ".join(phrases(text))))
+
+
+def attention(device: torch.device) -> AbstractContextManager[object]:
+    """On a CPU the gradients of PyTorch's fused attention take several times as long for texts of some ten tokens."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def in_part(text: str, rng: np.random.Generator) -> str:
@@ -160,10 +179,14 @@ def in_part(text: str, rng: np.random.Generator) -> str:
 
 def train(work: Work) -> None:
     def parts(players: Sequence[Player]) -> dict[str, nn.Module]:
-        averages: dict[str, Any] = dict(players[0].averages)
+        player, averages = players[0], cast("dict[str, Any]", players[0].averages)
+        assert isinstance(player, _Clip)  # noqa: S101
         made = new_towers(work)
         # State alone: the running mean of a mask of infinities is no number.
-        made["text_encoder"].load_state_dict(averages["text"].state_dict())
+        state = dict(averages["text"].state_dict())
+        if player.tokens is not None:
+            state["token_embedding.weight"] = grown(state["token_embedding.weight"], player.tokens, player.whole)
+        made["text_encoder"].load_state_dict(state)
         made["image_encoder"].load_state_dict(averages["image"].state_dict())
         cast(ImageEncoder, made["image_encoder"]).logit_scale.fill_(float(averages["scales"]["softmax"]))
         return made
