@@ -1,5 +1,5 @@
-"""A text tower's table with the tokens that occur alone: of 49,408 rows some hundred are learnt, and what is done to
-all of them in each step, by each process, takes longer than the rest of a small tower."""
+"""A text tower's table with the tokens that occur alone: of 49,408 rows some hundred or thousand are learnt, and what
+is done to all of them in each step, by each process, takes longer than the rest of a small tower."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from ..networks.text_encoder import TextEncoder
 
 _TOGETHER = 1000
+_UNKNOWN = 1
+"""The row of all tokens that are not known."""
 
 
 def tokens_of(texts: Iterable[str]) -> Tensor:
@@ -25,20 +27,24 @@ def tokens_of(texts: Iterable[str]) -> Tensor:
 
 
 def shrink(tower: TextEncoder, tokens: Tensor) -> None:
-    """Leave the tower the rows of these tokens, as a table of which numbers(ids, tokens) are the rows."""
-    table = nn.Embedding(len(tokens), tower.token_embedding.embedding_dim)
-    table.weight.data.copy_(tower.token_embedding.weight.data[tokens])
+    """Leave the tower the rows of these tokens and one for all others, as a table of which numbers(ids, tokens) are the
+    rows."""
+    rows = tower.token_embedding.weight.data
+    table = nn.Embedding(len(tokens) + 1, rows.shape[1])
+    table.weight.data.copy_(torch.cat([rows[:1], rows.mean(0, keepdim=True), rows[tokens[1:]]]))
     tower.token_embedding = table
 
 
 def numbers(ids: Tensor, tokens: Tensor) -> Tensor:
-    """Where the tokens of these ids, all of them among `tokens`, are in the table. What fills texts up stays 0, and the
-    end of a text the highest, by which a tower finds it."""
-    return torch.searchsorted(tokens, ids)
+    """Where tokens of these ids are in the table. What fills texts up stays 0, and the end of a text the highest, by
+    which a tower finds it."""
+    place = torch.searchsorted(tokens, ids).clamp_max(len(tokens) - 1)
+    return torch.where(tokens[place] == ids, place + (place > 0), _UNKNOWN)
 
 
-def grown(table: Tensor, tokens: Tensor, whole: Tensor) -> Tensor:
-    """The whole table [V, D] with the rows of these tokens as in a small one."""
-    found = whole.clone()
-    found[tokens] = table.to(whole)
+def grown(table: Tensor, tokens: Tensor, whole: Tensor, all_known: bool) -> Tensor:
+    """The whole table [V, D] with the rows of these tokens as in a small one, and the others as they are, where all
+    were known, or as what stood for them."""
+    found = whole.clone() if all_known else table[_UNKNOWN].to(whole).expand_as(whole).clone()
+    found[tokens] = torch.cat([table[:1], table[_UNKNOWN + 1 :]]).to(whole)
     return found

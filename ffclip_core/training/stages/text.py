@@ -45,6 +45,8 @@ IMAGE = {"layers": (1, 1, 2, 1), "width": 16, "heads": 8}
 _APART = re.compile(r"\s*[,;]\s*|\s*[.:]+(?=\s|$)\s*|(?:^|\s+)(?:and|with)(?=\s|$)\s*")
 _IN_PART = 0.5
 _MORE = 3
+_LISTENED, _AT_ONCE = 200, 500
+"""Times as many captions of drawings whose words get rows of their own."""
 _EVERYWHERE = 0.95
 """What is said of more of the pictures is no edit."""
 
@@ -79,10 +81,8 @@ class _Clip(Player):
         self.text = cast(TextEncoder, towers["text_encoder"])
         self.image = cast(ImageEncoder, towers["image_encoder"])
         self.whole = self.text.token_embedding.weight.detach().clone()
-        # Of a program's drawings captions are made as it learns, of any words.
-        self.tokens = None if work.drawings else _tokens(work.data)
-        if self.tokens is not None:
-            shrink(self.text, self.tokens)
+        self.tokens = _drawn_tokens(work) if work.drawings else _tokens(work.data)
+        shrink(self.text, self.tokens)
         self.scales = nn.ParameterDict(
             {"sigmoid": torch.tensor(2.3), "bias": torch.tensor(-5.0), "softmax": torch.tensor(2.6)}
         )
@@ -101,9 +101,8 @@ class _Clip(Player):
         said, truth = self._said_of_drawings(share, whole) if work.drawings else self._said_of_pictures(share, whole)
         x = roughen(to_network(data.pictures[share.of(whole)], device), share.rng("roughen"))
         ids = cast(Tensor, open_clip.tokenize(said[share.first : share.first + share.size]))
-        ids = ids if self.tokens is None else numbers(ids, self.tokens)
         with share.autocast(), attention(device):
-            images, texts = self.image.encode(x), encode_short(self.text, ids.to(device))
+            images, texts = self.image.encode(x), encode_short(self.text, numbers(ids, self.tokens).to(device))
         cosine = F.normalize(gather(texts.float()), dim=-1) @ F.normalize(gather(images.float()), dim=-1).T
         truth = truth.to(device)
         found = {}
@@ -148,7 +147,7 @@ class _Clip(Player):
         facts = [self.sayings.of_picture(row, rng) for row in work.known.labels[rows]]
         ids = cast(Tensor, open_clip.tokenize([work.drawings.domain.caption(each, stream) for each in facts]))
         with share.autocast(), attention(device):
-            texts = encode_short(self.text, ids.to(device)).float()
+            texts = encode_short(self.text, numbers(ids, self.tokens).to(device)).float()
         meant = [allowed.to(device) for allowed in self.sayings.meant(facts)]
         return meaning_losses([head(texts) for head in self.text_heads], meant).sum()
 
@@ -162,6 +161,21 @@ class _Clip(Player):
 def _tokens(data: Data) -> Tensor:
     """All that captions and parts of them are made of."""
     return tokens_of(said for text in data.texts for said in (text, ", ".join(phrases(text))))
+
+
+def _drawn_tokens(work: Work) -> Tensor:
+    """Those of as many captions as bring new ones, or of very many; in such as are made later others are rare."""
+    assert work.drawings is not None  # noqa: S101
+    domain, rng, stream = work.drawings.domain, np.random.default_rng(0), random.Random(0)
+    said, rows = sayings(domain), work.known.labels[work.data.training]
+    found = tokens_of([])
+    for _ in range(_LISTENED):
+        facts = [said.of_picture(rows[i], rng) for i in rng.integers(0, len(rows), _AT_ONCE)]
+        more = torch.cat([found, tokens_of({domain.caption(each, stream) for each in facts if each})]).unique()
+        if len(more) == len(found):
+            break
+        found = more
+    return found
 
 
 def attention(device: torch.device) -> AbstractContextManager[object]:
@@ -184,8 +198,8 @@ def train(work: Work) -> None:
         made = new_towers(work)
         # State alone: the running mean of a mask of infinities is no number.
         state = dict(averages["text"].state_dict())
-        if player.tokens is not None:
-            state["token_embedding.weight"] = grown(state["token_embedding.weight"], player.tokens, player.whole)
+        small, all_known = state["token_embedding.weight"].cpu(), work.drawings is None
+        state["token_embedding.weight"] = grown(small, player.tokens, player.whole, all_known)
         made["text_encoder"].load_state_dict(state)
         made["image_encoder"].load_state_dict(averages["image"].state_dict())
         cast(ImageEncoder, made["image_encoder"]).logit_scale.fill_(float(averages["scales"]["softmax"]))

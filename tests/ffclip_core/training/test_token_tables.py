@@ -21,13 +21,26 @@ def test_a_small_table_gives_what_the_whole_one_does_and_becomes_it_again() -> N
     tokens = tokens_of(iter(TEXTS))
     assert tokens.tolist() == sorted(set(ids.flatten().tolist())) and tokens[0] == 0 and len(tokens) < 20
     shrink(small, tokens)
-    assert small.token_embedding.weight.shape == (len(tokens), 32) and small.token_embedding.weight.requires_grad
+    assert small.token_embedding.weight.shape == (len(tokens) + 1, 32) and small.token_embedding.weight.requires_grad
+    rows = numbers(ids, tokens)
     with torch.no_grad():
-        assert torch.equal(encode_short(small, numbers(ids, tokens)), encode_short(whole, ids))
+        assert torch.equal(encode_short(small, rows), encode_short(whole, ids))
         small.token_embedding.weight += 1
-    again = grown(small.token_embedding.weight.detach(), tokens, table)
-    changed = (again != table).any(1).nonzero().flatten()
-    assert torch.equal(changed, tokens) and torch.equal(again[tokens], small.token_embedding.weight.detach())
+    learnt = small.token_embedding.weight.detach()
+    again = grown(learnt, tokens, table, all_known=True)
+    assert torch.equal((again != table).any(1).nonzero().flatten(), tokens)
+    assert torch.equal(again[ids], learnt[rows])
+    others = grown(learnt, tokens, table, all_known=False)
+    assert torch.equal(others[tokens], again[tokens])
+    assert len(others.unique(dim=0)) == len(tokens) + 1, "all others are as the one that stood for them"
+
+
+def test_what_is_not_known_stands_for_itself_and_texts_end_where_they_do() -> None:
+    tokens = tokens_of(TEXTS)
+    ids = cast(torch.Tensor, open_clip.tokenize(["a dog that sleeps", "zebra", TEXTS[0]]))
+    rows = numbers(ids, tokens)
+    assert torch.equal(rows.argmax(1), ids.argmax(1)) and torch.equal(rows == 0, ids == 0)
+    assert torch.equal(rows == 1, ~torch.isin(ids, tokens)) and (rows[:2] == 1).any(1).all()
 
 
 def test_of_no_texts_there_is_what_fills_them_up() -> None:
