@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 
 from ..errors import InputError
 from .facts import Attributes, Concepts, Fact, Sayings
@@ -134,7 +135,7 @@ class Drawings:
 
     def __iter__(self) -> Iterator[Example]:
         draw_block = partial(_drawn, self.domain, size=self.size)
-        with ProcessPoolExecutor(cores()) as executor:
+        with _processes() as executor:
             for block in in_order(draw_block, count(self.seed, _BLOCK), executor, 2 * cores()):
                 yield from block
 
@@ -149,6 +150,11 @@ class Drawings:
     def thing(self, row: int) -> Any:
         """What the picture in this row is drawn of."""
         return self.domain.sample(self.seed + row)
+
+
+def _processes() -> ProcessPoolExecutor:
+    """One for each core, each of one thread."""
+    return ProcessPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,))
 
 
 def sayings(domain: Domain) -> Sayings:
@@ -187,7 +193,7 @@ class Known:
                     return cls(*(stored[each.name] for each in fields(cls)))
         columns: tuple[list[Any], ...] = ([], [], [], [])
         domain = drawings.domain
-        with ProcessPoolExecutor(cores()) as executor:
+        with _processes() as executor:
             known = partial(_known, domain)
             seeds = (range(i, min(i + 500, rows)) for i in range(0, rows, 500))
             shifted = (range(block.start + drawings.seed, block.stop + drawings.seed) for block in seeds)
