@@ -1,6 +1,8 @@
 """Cars as a domain that a family is trained on:
 
-python run.py train ffclip.ffclip_core.training.cars.domain:CARS runs/cars --config models/cars.yaml
+python run.py train ffclip.ffclip_core.training.cars.domain:CARS runs/cars --config FILE
+
+FILE says at least `size: 256` and how many `pictures` are drawn.
 """
 
 from __future__ import annotations

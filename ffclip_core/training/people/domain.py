@@ -1,6 +1,8 @@
 """People as a domain that a family is trained on:
 
-python run.py train ffclip.ffclip_core.training.people.domain:PEOPLE runs/avatars --config models/people.yaml
+python run.py train ffclip.ffclip_core.training.people.domain:PEOPLE runs/avatars --config FILE
+
+FILE says at least `size: 256` and how many `pictures` are drawn.
 """
 
 from __future__ import annotations
