@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..colours import COLOURS as NAMED
+from ..colours import OF_HAIR_ALONE
 from ..facts import Fact, shows_pair
 
 STYLES = ("village chapel", "gothic", "romanesque", "baroque", "orthodox", "modern")
@@ -26,39 +28,9 @@ VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flag": {"none": (), "flag": ("flag",)},
 }
 """By attribute and value the variants of the drawing that show it; none where nothing is drawn for it."""
-COLOURS = {
-    "black": "1c1614",
-    "dark gray": "4c4c50",
-    "gray": "8e9196",
-    "silver": "c4c6cc",
-    "white": "f6f6f6",
-    "cream": "f3e8cd",
+COLOURS = {name: colour for name, colour in NAMED.items() if name not in OF_HAIR_ALONE} | {
     "sand": "e0c28c",
-    "brown": "6b3d2a",
-    "dark brown": "45291f",
-    "light brown": "a5724a",
     "terracotta": "c0623f",
-    "red": "d62a1c",
-    "dark red": "7e1a20",
-    "orange": "f28a22",
-    "yellow": "f4d63a",
-    "gold": "cfa02a",
-    "green": "2ea84f",
-    "dark green": "1d5c33",
-    "light green": "93d97a",
-    "olive": "7b7a30",
-    "mint": "a7f0cd",
-    "turquoise": "1fb5ad",
-    "cyan": "3fd5ee",
-    "light blue": "8cc4f2",
-    "blue": "2b6be0",
-    "dark blue": "1e2f6e",
-    "purple": "8438c0",
-    "lavender": "b79fe2",
-    "magenta": "d4269c",
-    "pink": "f577b0",
-    "light pink": "fbc6d9",
-    "peach": "fbc09a",
 }
 COLOURED = ("wall_colour", "roof_colour", "door_colour")
 OF_MATERIAL = {
